@@ -1,0 +1,39 @@
+package artifacts
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// An Item says what one piece of evidence is, where it came from and how it was read.
+type Item struct {
+	Name       string    `json:"name,omitempty"`   // in the bundle: ASCII, legal on every system, '/' between; the sink chooses it from Origin where empty
+	Source     string    `json:"source"`           // the definition or collector that asked; set by the engine
+	Origin     Path      `json:"origin,omitempty"` // as the host spells it; empty for what the collector made
+	Link       Path      `json:"link,omitempty"`   // the target's text, of a symbolic link
+	Size       int64     `json:"-"`                // bytes; negative: not known beforehand
+	Times      Times     `json:"times,omitzero"`
+	Mode       uint32    `json:"mode,omitempty"` // POSIX permission and setuid bits
+	UID        string    `json:"uid,omitempty"`
+	GID        string    `json:"gid,omitempty"`
+	Inode      uint64    `json:"inode,omitempty"`
+	Device     uint64    `json:"device,omitempty"`
+	Attributes uint32    `json:"attributes,omitempty"` // Windows FILE_ATTRIBUTE_*
+	Method     string    `json:"method,omitempty"`     // how it was read: File.Method, or the collector's own word
+	Read       time.Time `json:"read,omitzero"`        // when reading began, by the host's clock
+}
+
+// Stored says what a sink made of an item.
+type Stored struct {
+	Name   string // in the bundle
+	Size   int64  // bytes taken
+	SHA256 string // of those bytes, lower-case hex
+	Cut    error  // why less was taken than there was; nil: all of it
+}
+
+// A Sink takes evidence. Put reads r to its end, or to an error of r, which makes a shorter item and is reported in
+// Stored.Cut; an error of Put itself means that the sink can take no more. It is not called concurrently.
+type Sink interface {
+	Put(ctx context.Context, it Item, r io.Reader) (Stored, error)
+}
