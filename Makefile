@@ -1,0 +1,100 @@
+# make build   both programs for this machine, into bin/
+# make demo    the whole way once, on this host: keys, kit, collect, upload, open, verify, report; leaves demo/
+# make test    installs what the tests need and runs all of it
+# Needed: Go as go.mod says, git, make. CONTRIBUTING.md tells the rest.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.NOTPARALLEL:
+.DEFAULT_GOAL := build
+
+export VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
+export COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+
+TESTFLAGS ?=
+COUNT ?= 6
+TOOL := go tool -modfile=build/tools/go.mod
+OURS = $(shell git ls-files -co --exclude-standard '*.go')
+STAMP := -trimpath -buildvcs=false -ldflags '-s -w -buildid= -X main.version=$(VERSION) -X main.commit=$(COMMIT)'
+step = @printf '\n== %s\n' "$@"
+
+.PHONY: build test test-fast deps format vet lint unit dead modern tidy cross wine bench fuzz dist dist-check demo clean
+
+build:
+	CGO_ENABLED=0 go build $(STAMP) -o bin/ ./cmd/spor ./cmd/spor-desk
+
+# Cheapest first, so that what is wrong is said soon.
+test: deps format vet lint modern tidy unit dead cross wine
+	@printf '\nall checks passed\n'
+
+test-fast: format
+	$(step)
+	go vet ./...
+	go test -short ./...
+
+deps:
+	$(step)
+	build/deps.sh
+
+format:
+	$(step)
+	@wrong=$$($(TOOL) gofumpt -l $(OURS)); [ -z "$$wrong" ] || { echo "not as gofumpt writes it:"; echo "$$wrong"; exit 1; }
+
+vet:
+	$(step)
+	@while read -r os arch; do echo "go vet for $$os/$$arch"; GOOS=$$os GOARCH=$$arch CGO_ENABLED=0 go vet ./...; done <build/release/targets.txt
+
+# One answer for both systems: what only one of them uses is used.
+lint:
+	$(step)
+	printf 'linux: GOOS=linux\nwindows: GOOS=windows\n' | CGO_ENABLED=0 $(TOOL) staticcheck -matrix ./...
+
+modern:
+	$(step)
+	go fix -diff ./...
+	GOOS=windows go fix -diff ./...
+
+tidy:
+	$(step)
+	go mod tidy -diff
+	go mod verify
+
+# Unit tests, house rules, end-to-end scripts.
+unit:
+	$(step)
+	go test -race -shuffle=on $(TESTFLAGS) ./...
+
+dead:
+	$(step)
+	build/dead.sh
+
+# The five targets, twice, compared.
+cross:
+	$(step)
+	build/dist-check.sh
+
+wine:
+	$(step)
+	build/wine/run
+
+# BASE=file compares with an earlier run's bin/bench.txt.
+bench:
+	@mkdir -p bin
+	go test -run '^$$' -bench . -benchmem -count $(COUNT) ./... | tee bin/bench.txt
+	$(TOOL) benchstat $(BASE) bin/bench.txt
+
+fuzz:
+	build/fuzz.sh
+
+dist:
+	rm -rf dist
+	build/dist.sh dist
+
+dist-check: cross
+
+demo:
+	build/demo.sh
+
+clean:
+	rm -rf bin dist demo .cache

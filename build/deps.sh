@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Installs the Debian packages the tests need, when one is missing. Changes nothing otherwise.
+set -euo pipefail
+
+packages=(
+  gcc libc6-dev # the race detector
+  gnupg zstd tar # the stock tools that must open a bundle without us
+  strace # shows that the agent executes nothing
+  wine wine64 # the Windows half runs under it
+)
+
+missing=()
+if command -v dpkg-query >/dev/null; then
+  for p in "${packages[@]}"; do
+    dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || missing+=("$p")
+  done
+else
+  for tool in gcc gpg zstd tar strace wine; do
+    command -v "$tool" >/dev/null || missing+=("$tool")
+  done
+fi
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+  echo "the tests need what is not installed here: ${missing[*]}" >&2
+  echo "on Debian or Ubuntu: sudo apt-get install --no-install-recommends ${missing[*]}" >&2
+  exit 1
+fi
+echo "installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+apt=(apt-get -o DPkg::Lock::Timeout=300 -qq)
+"${apt[@]}" update
+"${apt[@]}" install -y --no-install-recommends "${missing[@]}"
