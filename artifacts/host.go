@@ -143,8 +143,9 @@ type Times struct {
 // A Mount is a file system's place in the tree.
 type Mount struct {
 	Path   Path       `json:"path"`
-	Type   string     `json:"type"`   // "ext4", "nfs4", "NTFS"
-	Source string     `json:"source"` // device or export
+	Type   string     `json:"type"`           // "ext4", "nfs4", "NTFS"
+	Source string     `json:"source"`         // device or export
+	Root   Path       `json:"root,omitempty"` // the folder of the file system that is mounted here, where it is not its top: a bind mount
 	Class  MountClass `json:"-"`
 }
 

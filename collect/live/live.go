@@ -1,0 +1,23 @@
+// Package live lists the collectors of live state: what the running machine knows and no path names.
+package live
+
+import (
+	"spor/artifacts"
+	"spor/collect/live/clock"
+	"spor/collect/live/identity"
+	"spor/collect/live/processes"
+	"spor/collect/live/sessions"
+	"spor/collect/live/sockets"
+)
+
+// All gives every collector of live state. Those of one rank stand in the order in which they are to be taken: what
+// vanishes first comes first, and sockets come before processes because the executables are hashed on the way.
+func All() []*artifacts.Collector {
+	return []*artifacts.Collector{
+		clock.Collector,
+		sockets.Collector,
+		processes.Collector,
+		sessions.Collector,
+		identity.Collector,
+	}
+}
