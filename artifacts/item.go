@@ -22,6 +22,9 @@ type Item struct {
 	Attributes uint32    `json:"attributes,omitempty"` // Windows FILE_ATTRIBUTE_*
 	Method     string    `json:"method,omitempty"`     // how it was read: File.Method, or the collector's own word
 	Read       time.Time `json:"read,omitzero"`        // when reading began, by the host's clock
+	// After, where set, is asked once the content was read: what happened to the source meanwhile ("grew", "shrank",
+	// "modified"), empty for nothing.
+	After func() string `json:"-"`
 }
 
 // Stored says what a sink made of an item.

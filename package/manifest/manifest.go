@@ -101,3 +101,17 @@ type Part struct {
 	Volume int    `json:"volume"`
 	Size   int64  `json:"size"`
 }
+
+// Count fills in the totals.
+func (m *Manifest) Count() {
+	m.Totals = Totals{Items: len(m.Entries), Outcomes: map[artifacts.Status]int{}}
+	for _, e := range m.Entries {
+		m.Totals.Bytes += e.Size
+	}
+	for _, o := range m.Outcomes {
+		m.Totals.Outcomes[o.Status]++
+		if o.Gap {
+			m.Totals.Gaps++
+		}
+	}
+}

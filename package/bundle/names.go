@@ -1,0 +1,148 @@
+package bundle
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash/fnv"
+	"io/fs"
+	"strings"
+
+	"spor/artifacts"
+)
+
+// The folders and files of a bundle that are not evidence.
+const (
+	filesDir      = "files/"
+	recordsDir    = "records/"
+	volumesDir    = "volumes/"
+	manifestName  = "manifest.json"
+	signatureName = "manifest.json.sig"
+)
+
+// Bounds of names in a bundle, in bytes. An extracted path stays below the 260 characters of old Windows programs.
+const (
+	maxComponent = 120
+	maxName      = 200
+)
+
+// safeName is the name of a host's file in the bundle: its path below files/, in ASCII, legal on Linux, Windows and
+// FAT, each odd byte written %XX. Different origins may share a name; names.claim sets them apart.
+func safeName(origin artifacts.Path) string {
+	s := string(origin)
+	if len(s) >= 2 && s[1] == ':' && (len(s) == 2 || s[2] == '\\') { // C:\… is files/C/…
+		s = s[:1] + s[2:]
+	}
+	if !strings.HasPrefix(string(origin), "/") {
+		s = strings.ReplaceAll(s, `\`, "/")
+	}
+	var parts []string
+	for _, part := range strings.Split(s, "/") {
+		if part != "" {
+			parts = append(parts, safeComponent(part))
+		}
+	}
+	if len(parts) == 0 {
+		parts = []string{"%2F"}
+	}
+	name := filesDir + strings.Join(parts, "/")
+	if len(name) > maxName {
+		sum := sha256.Sum256([]byte(origin))
+		last := parts[len(parts)-1]
+		name = filesDir + "long/" + hex.EncodeToString(sum[:8]) + "-" + last[max(0, len(last)-maxComponent):]
+	}
+	return name
+}
+
+func safeComponent(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; !legal(c) || i == 0 && reserved(s) || i == len(s)-1 && (c == '.' || c == ' ') {
+			fmt.Fprintf(&b, "%%%02X", c)
+			continue
+		}
+		b.WriteByte(s[i])
+	}
+	if b.Len() <= maxComponent {
+		return b.String()
+	}
+	sum := sha256.Sum256([]byte(s))
+	return b.String()[:maxComponent-33] + "~" + hex.EncodeToString(sum[:8]) + b.String()[b.Len()-16:]
+}
+
+// legal tells whether a byte stands for itself in a safe name.
+func legal(c byte) bool { return c >= 0x20 && c <= 0x7e && strings.IndexByte(`%"*/:<>?\|`, c) < 0 }
+
+// reserved tells whether Windows gives a name to a device, whatever its extension.
+func reserved(s string) bool {
+	stem, _, _ := strings.Cut(strings.ToUpper(s), ".")
+	switch strings.TrimRight(stem, " ") {
+	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$":
+		return true
+	}
+	return len(stem) == 4 && (strings.HasPrefix(stem, "COM") || strings.HasPrefix(stem, "LPT")) && stem[3] >= '0' && stem[3] <= '9'
+}
+
+// validName tells whether a name found in a bundle is one that this package writes: the only kind that is extracted.
+func validName(name string) bool {
+	if len(name) > 2*maxName || !fs.ValidPath(name) {
+		return false
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if reserved(part) || strings.HasSuffix(part, ".") || strings.HasSuffix(part, " ") {
+			return false
+		}
+		for i := range len(part) {
+			if !legal(part[i]) && part[i] != '%' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// names remembers what is in use in a bundle, eight bytes a name, without regard to case.
+type names map[uint64]bool // true: a folder
+
+// claim gives name, or name with ~2, ~3 … before its extension where it is taken.
+func (n names) claim(name string) string {
+	try := name
+	for i := 2; !n.free(try); i++ {
+		dir, base := "", name
+		if j := strings.LastIndexByte(name, '/'); j >= 0 {
+			dir, base = name[:j+1], name[j+1:]
+		}
+		stem, ext := base, ""
+		if j := strings.LastIndexByte(base, '.'); j > 0 {
+			stem, ext = base[:j], base[j:]
+		}
+		try = fmt.Sprintf("%s%s~%d%s", dir, stem, i, ext)
+	}
+	n[key(try)] = false
+	for i := range try {
+		if try[i] == '/' {
+			n[key(try[:i])] = true
+		}
+	}
+	return try
+}
+
+func (n names) free(name string) bool {
+	if _, used := n[key(name)]; used {
+		return false
+	}
+	for i := range name {
+		if name[i] == '/' {
+			if folder, used := n[key(name[:i])]; used && !folder {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func key(name string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(strings.ToLower(name)))
+	return h.Sum64()
+}
