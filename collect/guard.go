@@ -1,0 +1,98 @@
+package collect
+
+import (
+	"context"
+	"io"
+	"sync"
+)
+
+// A guarded reader reads ahead in a goroutine, so that reading overlaps with what is done with the bytes, and a read
+// that hangs can be left behind: once ctx is over, Read returns its cause, whatever the source is doing.
+type guarded struct {
+	ctx   context.Context
+	full  chan chunk
+	empty chan []byte
+	done  chan struct{}
+	now   chunk  // being read out of
+	rest  []byte // of now
+}
+
+type chunk struct {
+	buf []byte
+	n   int
+	err error
+}
+
+const chunkSize = 128 << 10
+
+var chunks = sync.Pool{New: func() any { b := make([]byte, chunkSize); return &b }}
+
+// guard starts reading r. Close must be called; it does not wait. release, where given, is called when the last read is
+// over, however late that is.
+func guard(ctx context.Context, r io.Reader, release func() error) *guarded {
+	g := &guarded{ctx: ctx, full: make(chan chunk, 1), empty: make(chan []byte, 2), done: make(chan struct{})}
+	go g.pump(r, release)
+	return g
+}
+
+func (g *guarded) pump(r io.Reader, release func() error) {
+	first, second := chunks.Get().(*[]byte), chunks.Get().(*[]byte)
+	g.empty <- *first
+	g.empty <- *second
+	if release != nil {
+		defer release() //nolint:errcheck // opened for reading: there is nothing to lose
+	}
+	for {
+		var c chunk
+		select {
+		case c.buf = <-g.empty:
+		case <-g.done:
+			return
+		}
+		for c.n < len(c.buf) && c.err == nil {
+			var n int
+			n, c.err = r.Read(c.buf[c.n:])
+			c.n += n
+			if g.ctx.Err() != nil {
+				c.err = context.Cause(g.ctx)
+			}
+		}
+		select {
+		case g.full <- c:
+		case <-g.done:
+			return
+		}
+		if c.err != nil {
+			<-g.done // the buffers are not given back before nobody reads them
+			chunks.Put(first)
+			chunks.Put(second)
+			return
+		}
+	}
+}
+
+func (g *guarded) Read(b []byte) (int, error) {
+	for len(g.rest) == 0 {
+		if g.now.err != nil {
+			return 0, g.now.err
+		}
+		if g.now.buf != nil {
+			g.empty <- g.now.buf
+		}
+		select {
+		case g.now = <-g.full:
+			g.rest = g.now.buf[:g.now.n]
+		case <-g.ctx.Done():
+			g.now = chunk{err: context.Cause(g.ctx)}
+		}
+	}
+	n := copy(b, g.rest)
+	g.rest = g.rest[n:]
+	return n, nil
+}
+
+// Close lets the reading goroutine end.
+func (g *guarded) Close() error {
+	close(g.done)
+	return nil
+}
