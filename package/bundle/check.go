@@ -136,7 +136,9 @@ func (c *checker) volume(name string) error {
 	before := len(c.verdict.Differences)
 	err = c.opened(sealed)
 	switch {
-	case errors.Is(err, seal.ErrWrongKey), errors.Is(err, errTaker), c.ctx.Err() != nil:
+	case c.ctx.Err() != nil:
+		return context.Cause(c.ctx)
+	case errors.Is(err, seal.ErrWrongKey), errors.Is(err, errTaker):
 		return err
 	case err != nil:
 		c.differ("", "%s: %v", filepath.Base(name), err)

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -390,7 +391,7 @@ type volume struct {
 	dest    Volume
 	buffer  *bufio.Writer
 	sealed  hash.Hash
-	out     int64 // sealed bytes given to the store
+	out     atomic.Int64 // sealed bytes given to the store, by the compressor's goroutine
 	seal    io.WriteCloser
 	zstd    *zstd.Encoder
 	tar     *tar.Writer
@@ -427,7 +428,7 @@ type countWriter struct{ v *volume }
 func (c countWriter) Write(b []byte) (int, error) {
 	n, err := c.v.dest.Write(b)
 	c.v.sealed.Write(b[:n])
-	c.v.out += int64(n)
+	c.v.out.Add(int64(n))
 	return n, err
 }
 
@@ -446,7 +447,7 @@ func (w *Writer) closeVolume(last bool) error {
 	if err := v.dest.Commit(); err != nil {
 		return err
 	}
-	w.done = append(w.done, manifest.Volume{Number: v.number, Name: v.name, Size: v.out, SHA256: hex.EncodeToString(v.sealed.Sum(nil))})
+	w.done = append(w.done, manifest.Volume{Number: v.number, Name: v.name, Size: v.out.Load(), SHA256: hex.EncodeToString(v.sealed.Sum(nil))})
 	return nil
 }
 
@@ -455,7 +456,7 @@ func (v *volume) fresh() bool { return v.files <= 1 }
 // free tells how many more bytes of content the volume is sure to hold beside its end, were they incompressible. It
 // asks the compressor for its exact state only where an upper bound does not answer whether size fits.
 func (v *volume) free(size, limit int64) (int64, error) {
-	room := func() int64 { return limit - v.out - v.in - (v.in+size)/512 - reserve }
+	room := func() int64 { return limit - v.out.Load() - v.in - (v.in+size)/512 - reserve }
 	if room() >= size || v.in == 0 {
 		return room(), nil
 	}
@@ -470,7 +471,7 @@ func (v *volume) flush() error {
 	if err := errors.Join(v.zstd.Flush(), v.buffer.Flush()); err != nil {
 		return err
 	}
-	v.in = reserve / 8 // what the OpenPGP writer may still hold
+	v.in = seal.Held
 	return nil
 }
 

@@ -137,8 +137,12 @@ func readEntities(r io.Reader) (openpgp.EntityList, error) {
 	return list, nil
 }
 
-// New begins an OpenPGP message to the recipients on w. What is written to it is sealed as it comes; Close ends the
-// message but does not close w. A message without Close is a torn one: its beginning can still be opened.
+// Held is the most that a sealing stream holds back of what was written to it, in bytes.
+const Held = 64 << 10
+
+// New begins an OpenPGP message to the recipients on w. What is written to it is sealed as it comes, but for the last
+// Held bytes; Close ends the message but does not close w. A message without Close is a torn one: its beginning can
+// still be opened.
 func New(w io.Writer, to []Recipient) (io.WriteCloser, error) {
 	if len(to) == 0 {
 		return nil, errors.New("no recipient to seal to")
@@ -158,7 +162,24 @@ func New(w io.Writer, to []Recipient) (io.WriteCloser, error) {
 			return nil, fmt.Errorf("%s: %w", r, err)
 		}
 	}
-	return ring.EncryptStream(w, crypto.NewPlainMessageMetadata(true, "", 0), nil)
+	plain, err := ring.EncryptStream(w, crypto.NewPlainMessageMetadata(true, "", 0), nil)
+	if err != nil {
+		return nil, err
+	}
+	return bites{plain}, nil
+}
+
+// bites writes in small pieces: the library's partial-length writers, one around the other, each hold back up to twice
+// what they were last given.
+type bites struct{ io.WriteCloser }
+
+func (b bites) Write(p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var m int
+		m, err = b.WriteCloser.Write(p[n:min(n+Held/4, len(p))])
+		n += m
+	}
+	return n, err
 }
 
 // moveClockTo lets gopenpgp believe in a key that is younger than the host's clock says it can be: a wrong clock on an
