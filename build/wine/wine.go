@@ -15,7 +15,7 @@ import (
 )
 
 // recipe is written into a finished prefix. Changing how a prefix is made means changing it, and old ones are remade.
-const recipe = "spor wine prefix 1: win10, bcryptprimitives forwarder\n"
+const recipe = "spor wine prefix 2: winecfg win10, bcryptprimitives forwarder\n"
 
 // Where Debian puts wine; there is no wine64 on its PATH.
 var binDirs = []string{"/usr/lib/wine", "/usr/bin", "/usr/local/bin"}
@@ -100,7 +100,7 @@ func (r *Rig) make(ctx context.Context) error {
 	if err := os.WriteFile(dll, Forwarder("bcryptprimitives.dll", "ProcessPrng", "advapi32.SystemFunction036"), 0o644); err != nil {
 		return err
 	}
-	if err := r.silently(ctx, "reg", "add", `HKCU\Software\Wine`, "/v", "Version", "/d", "win10", "/f"); err != nil {
+	if err := r.silently(ctx, "winecfg", "/v", "win10"); err != nil {
 		return err
 	}
 	r.stop(ctx) // the server that wineboot started would end when idle

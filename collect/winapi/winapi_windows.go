@@ -1,0 +1,121 @@
+package winapi
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"runtime"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+
+	"spor/artifacts"
+)
+
+var (
+	ntdll    = windows.NewLazySystemDLL("ntdll.dll")
+	advapi32 = windows.NewLazySystemDLL("advapi32.dll")
+
+	procAdjustTokenPrivileges = advapi32.NewProc("AdjustTokenPrivileges")
+	procWineGetVersion        = ntdll.NewProc("wine_get_version")
+)
+
+// Call calls p, and says so where this system has no such function, where Proc.Call would panic. The error is that
+// alone: last is what GetLastError said, which means something only as the function's documentation says.
+func Call(p *windows.LazyProc, args ...uintptr) (r uintptr, last windows.Errno, err error) {
+	if err := p.Find(); err != nil {
+		return 0, 0, fmt.Errorf("%s: %w (%w)", p.Name, errors.ErrUnsupported, err)
+	}
+	r, _, e := p.Call(args...)
+	last, _ = e.(windows.Errno)
+	return r, last, nil
+}
+
+// UTF16 gives WTF-8 as the NUL-terminated UTF-16 that calls take.
+func UTF16(s string) (*uint16, error) {
+	u := append(Encode(s), 0)
+	for _, c := range u[:len(u)-1] {
+		if c == 0 {
+			return nil, fmt.Errorf("%w: a NUL within", fs.ErrInvalid)
+		}
+	}
+	return &u[0], nil
+}
+
+// Status is the kind of outcome an error of a call amounts to.
+func Status(err error) artifacts.Status {
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, windows.ERROR_PRIVILEGE_NOT_HELD),
+		errors.Is(err, windows.STATUS_ACCESS_DENIED), errors.Is(err, windows.STATUS_PRIVILEGE_NOT_HELD):
+		return artifacts.Denied
+	case errors.Is(err, fs.ErrNotExist):
+		return artifacts.Absent
+	default:
+		return artifacts.Failed
+	}
+}
+
+// EnablePrivilege switches on a privilege that the process's token holds. AdjustTokenPrivileges succeeds without doing
+// so where it does not: that is windows.ERROR_NOT_ALL_ASSIGNED here.
+func EnablePrivilege(name string) error {
+	var token windows.Token
+	if err := windows.OpenProcessToken(windows.CurrentProcess(), windows.TOKEN_QUERY|windows.TOKEN_ADJUST_PRIVILEGES, &token); err != nil {
+		return fmt.Errorf("own token: %w", err)
+	}
+	defer token.Close()
+	text, err := UTF16(name)
+	if err != nil {
+		return err
+	}
+	want := windows.Tokenprivileges{PrivilegeCount: 1}
+	want.Privileges[0].Attributes = windows.SE_PRIVILEGE_ENABLED
+	if err := windows.LookupPrivilegeValue(nil, text, &want.Privileges[0].Luid); err != nil {
+		return err
+	}
+	r, last, err := Call(procAdjustTokenPrivileges, uintptr(token), 0, uintptr(unsafe.Pointer(&want)), 0, 0, 0)
+	runtime.KeepAlive(&want)
+	switch {
+	case err != nil:
+		return err
+	case r == 0 || last != 0:
+		return last
+	}
+	return nil
+}
+
+// Wine is the version of wine we run on, or empty on Windows.
+func Wine() string {
+	r, _, err := Call(procWineGetVersion)
+	if err != nil || r == 0 {
+		return ""
+	}
+	return windows.BytePtrToString(*(**byte)(unsafe.Pointer(&r))) // a static string
+}
+
+var (
+	accountsMu sync.Mutex
+	accounts   = map[string]string{}
+)
+
+// Account is the name of a SID, `DOMAIN\name`, or empty where nobody knows it. An unknown domain's controller may be
+// asked, so the answer is kept.
+func Account(sid *windows.SID) string {
+	if sid == nil {
+		return ""
+	}
+	text := sid.String()
+	accountsMu.Lock()
+	defer accountsMu.Unlock()
+	if name, ok := accounts[text]; ok {
+		return name
+	}
+	name, domain, _, err := sid.LookupAccount("")
+	if err != nil {
+		name = ""
+	} else if domain != "" {
+		name = domain + `\` + name
+	}
+	accounts[text] = name
+	return name
+}
