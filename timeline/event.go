@@ -1,0 +1,107 @@
+// Package timeline turns evidence into what happened when: Event is one thing a record tells, Format the parser of one
+// kind of file, Sorter the order of them within a memory bound. A Tap makes the timeline of a collection from the very
+// bytes that are being stored; Files and Reader make it at the desk, from opened folders and loose files, with the same
+// code. The list of parsers is package formats.
+package timeline
+
+import (
+	"time"
+
+	"spor/artifacts"
+)
+
+// An Event is one thing that happened, by the word of one record.
+type Event struct {
+	Time      time.Time // zero: the record has none, or an impossible one
+	Desc      string    // what the time means, in plaso's words: one of the Desc constants, or the format's own
+	Type      string    // data_type, plaso's name where plaso has one: "syslog:line"
+	Message   string    // for people: one line or more, never empty
+	Offset    int64     // of the record in the file, in bytes; of the expanded file where it was compressed
+	Recovered bool      // carved from slack or free space: no live record
+	Fields    []Field   // the record's own, in the format's order
+	Source    *Source   // where the record lies; set by whoever runs the parser, the same for all events of a file
+}
+
+// What a time can mean, as plaso's data/timeliner.yaml words it (2024 and later).
+const (
+	DescModified = "Content Modification Time" // also: when a log line was written
+	DescAccessed = "Last Access Time"
+	DescChanged  = "Metadata Modification Time"
+	DescCreated  = "Creation Time"
+	DescNone     = "Not a time"
+)
+
+// A Source is the file that events come from.
+type Source struct {
+	Host   string         // name of the examined machine
+	Path   artifacts.Path // origin, as the host spells it
+	Parser string         // name of the Format
+	SHA256 string         // of the file, lower-case hex; may be set late, but before the events are read from the Sorter
+}
+
+// Timed tells whether the event has a time that a calendar knows: one in the years 1 to 9999.
+func (e *Event) Timed() bool {
+	if e.Time.IsZero() {
+		return false
+	}
+	y := e.Time.UTC().Year()
+	return 1 <= y && y <= 9999
+}
+
+// Micros is the time in microseconds since 1970 UTC, rounded down; 0 where there is none.
+func (e *Event) Micros() int64 {
+	if !e.Timed() {
+		return 0
+	}
+	return e.Time.UnixMicro()
+}
+
+// Get finds a field by name.
+func (e *Event) Get(name string) (Field, bool) {
+	for _, f := range e.Fields {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return Field{}, false
+}
+
+// A Field is a named value of a record: a text, a number, a truth or a list of texts. The zero Field is an empty text.
+type Field struct {
+	Name string
+	kind fieldKind
+	num  int64 // int: itself; uint: its bits; bool: 0 or 1
+	text string
+	list []string
+}
+
+type fieldKind uint8
+
+const (
+	textField fieldKind = iota
+	intField
+	uintField
+	boolField
+	listField
+)
+
+// Text is a field that holds a string. It need not be UTF-8: see AppendJSON.
+func Text(name, v string) Field { return Field{Name: name, text: v} }
+
+// Int is a field that holds a signed number.
+func Int(name string, v int64) Field { return Field{Name: name, kind: intField, num: v} }
+
+// Uint is a field that holds an unsigned number.
+func Uint(name string, v uint64) Field { return Field{Name: name, kind: uintField, num: int64(v)} }
+
+// Bool is a field that is true or false.
+func Bool(name string, v bool) Field {
+	f := Field{Name: name, kind: boolField}
+	if v {
+		f.num = 1
+	}
+	return f
+}
+
+// List is a field that holds several strings.
+func List(name string, v []string) Field { return Field{Name: name, kind: listField, list: v} }

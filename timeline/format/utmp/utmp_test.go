@@ -1,0 +1,188 @@
+package utmp
+
+import (
+	"bytes"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"spor/timeline"
+)
+
+var loggedIn = time.Date(2026, 5, 20, 9, 0, 0, 250_000_000, time.UTC)
+
+// login puts a login into one record.
+func (l *layout) login(user string, t time.Time) []byte {
+	b := make([]byte, l.size)
+	l.order.PutUint16(b, 7)
+	l.order.PutUint32(b[4:], 4242)
+	copy(b[8:], "pts/0")
+	copy(b[40:], "ts/0")
+	copy(b[44:], user)
+	copy(b[76:], "gateway.example")
+	copy(b[l.address:], []byte{192, 0, 2, 7})
+	if l.wide {
+		l.order.PutUint64(b[344:], uint64(t.Unix()))
+		l.order.PutUint64(b[352:], uint64(t.Nanosecond()/1000))
+	} else {
+		l.order.PutUint32(b[340:], uint32(t.Unix()))
+		l.order.PutUint32(b[344:], uint32(t.Nanosecond()/1000))
+	}
+	return b
+}
+
+func read(t *testing.T, name string, b []byte) (events []timeline.Event, errs []error) {
+	t.Helper()
+	for e, err := range Format.Parse(timeline.Input{Name: name, R: bytes.NewReader(b), Size: int64(len(b))}) {
+		if err != nil {
+			errs = append(errs, err)
+		} else {
+			events = append(events, e)
+		}
+	}
+	return events, errs
+}
+
+func TestLayouts(t *testing.T) {
+	for _, l := range layouts {
+		b := append(l.login("gunnar", loggedIn), l.login("", loggedIn.Add(time.Hour))...)
+		if !Format.Sniff("/data/anything", b) {
+			t.Errorf("%d %v: not known by its content", l.size, l.order)
+		}
+		events, errs := read(t, "wtmp", b)
+		if len(events) != 2 || errs != nil {
+			t.Fatalf("%d %v: %d events, %v", l.size, l.order, len(events), errs)
+		}
+		line := string(events[0].AppendJSON(nil))
+		for _, want := range []string{
+			`"datetime":"2026-05-20T09:00:00.250000+00:00"`, `"username":"gunnar"`, `"status":"USER_PROCESS"`, `"login_type":7`,
+			`"terminal":"pts/0"`, `"hostname":"gateway.example"`, `"ip_address":"192.0.2.7"`, `"pid":4242`, `"offset":0`,
+		} {
+			if !strings.Contains(line, want) {
+				t.Errorf("%d %v: %s is not in %s", l.size, l.order, want, line)
+			}
+		}
+		if got := events[1].Offset; got != int64(l.size) {
+			t.Errorf("second record at %d, want %d", got, l.size)
+		}
+	}
+}
+
+func TestDamage(t *testing.T) {
+	l := layouts[0]
+	one := l.login("a", loggedIn)
+	whole := bytes.Repeat(one, 5)
+	spoilt := bytes.Clone(whole)
+	binary.LittleEndian.PutUint16(spoilt[2*384:], 0xffff)
+	zeroed := bytes.Clone(whole)
+	clear(zeroed[2*384 : 3*384])
+	late := bytes.Clone(whole)
+	copy(late[3*384+44:], "b\x01")
+	tests := []struct {
+		name         string
+		b            []byte
+		events, errs int
+	}{
+		{"whole", whole, 5, 0},
+		{"one record spoilt", spoilt, 4, 1},
+		{"one record zeroed", zeroed, 5, 0},
+		{"control character in a name", late, 4, 1},
+		{"cut at the end", whole[:len(whole)-100], 4, 1},
+		{"cut out of the middle", append(bytes.Clone(whole[:2*384+50]), whole[2*384+150:]...), 4, 1},
+		{"nothing", nil, 0, 0},
+		{"less than a record", one[:100], 0, 1},
+	}
+	for _, tt := range tests {
+		if events, errs := read(t, "wtmp", tt.b); len(events) != tt.events || len(errs) != tt.errs {
+			t.Errorf("%s: %d events and %v, want %d and %d errors", tt.name, len(events), errs, tt.events, tt.errs)
+		}
+	}
+	events, _ := read(t, "btmp.1", zeroed)
+	if e := events[2]; e.Timed() || !strings.Contains(e.Message, "nothing but zeros") {
+		t.Errorf("zeroed record: %+v", e)
+	}
+	if f, _ := events[0].Get("authentication_result"); f.String() != "failure" {
+		t.Errorf("btmp: %+v", events[0])
+	}
+}
+
+func TestSniff(t *testing.T) {
+	for name, b := range map[string][]byte{
+		"/var/log/syslog": []byte(strings.Repeat("May 20 09:00:00 h sshd[1]: x\n", 100)),
+		"/zeros":          make([]byte, 3840), "/var/log/wtmp": make([]byte, 384), "/short": []byte("x"),
+	} {
+		if Format.Sniff(name, b) {
+			t.Errorf("%s is taken for login records", name)
+		}
+	}
+}
+
+// TestCorpus holds the parser against what utmpdump, last and plaso read from real files.
+func TestCorpus(t *testing.T) {
+	dir := os.Getenv("SPOR_CORPUS")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "..", "shared", "corpus")
+	}
+	tests := []struct {
+		path         string
+		events, errs int
+		index        int
+		want         string
+	}{
+		{"utmp/log2timeline-plaso/utmp/utmp_x86_64", 6, 0, 1, "2026-07-03T14:58:29"},
+		{"utmp/log2timeline-plaso/utmp/utmp_aarch64", 6, 0, 1, `"terminal_identifier":12916`},
+		{"utmp/util-linux-util-linux/utmp/wtmp-ipv6.LE", 2, 0, 0, "2013-08-28T20:30:40"},
+		{"utmp/util-linux-util-linux/utmp/wtmp-ipv6.BE", 2, 0, 1, `"ip_address":"2001:503:ba3e::2:30"`},
+		{"utmp/util-linux-util-linux/utmp/wtmp-ipv6.BE", 2, 0, 0, "2013-08-28T20:30:40"},
+		{"utmp/Velocidex-velociraptor/wtmp.1", 26, 1, 25, "2023-12-21T17:34:32.259190"}, // the file ends in 256 bytes of a 27th
+	}
+	for _, tt := range tests {
+		b, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(tt.path)))
+		if err != nil {
+			t.Skipf("SKIPPED: the corpus is not here: %v", err)
+		}
+		if !Format.Sniff("/x", b[:min(len(b), timeline.HeadSize)]) {
+			t.Errorf("%s: not known by its content", tt.path)
+		}
+		events, errs := read(t, tt.path, b)
+		if len(events) != tt.events || len(errs) != tt.errs {
+			t.Errorf("%s: %d events and %v, want %d and %d errors", tt.path, len(events), errs, tt.events, tt.errs)
+			continue
+		}
+		if line := string(events[tt.index].AppendJSON(nil)); !strings.Contains(line, tt.want) {
+			t.Errorf("%s: %q is not in %s", tt.path, tt.want, line)
+		}
+	}
+}
+
+// FuzzParse checks that every byte is either in a record or reported, records do not overlap, and reading again gives
+// the same.
+func FuzzParse(f *testing.F) {
+	for _, l := range layouts {
+		b := append(l.login("gunnar", loggedIn), l.login("b", loggedIn)...)
+		f.Add(b)
+		f.Add(b[:l.size+100])
+		f.Add(append(append(bytes.Clone(b), 1, 2, 3), b...))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		l, _, _ := choose(b[:min(len(b), timeline.HeadSize)])
+		at, read := int64(-1), int64(0)
+		errs := 0
+		for e, err := range Format.Parse(timeline.Input{R: bytes.NewReader(b)}) {
+			if err != nil {
+				errs++
+				continue
+			}
+			if e.Offset <= at || e.Offset+int64(l.size) > int64(len(b)) || e.Message == "" {
+				t.Fatalf("record at %d after %d, %d bytes", e.Offset, at, len(b))
+			}
+			at, read = e.Offset, read+int64(l.size)
+		}
+		if read < int64(len(b)) && errs == 0 {
+			t.Errorf("%d of %d bytes read and nothing said", read, len(b))
+		}
+	})
+}

@@ -1,0 +1,14 @@
+// Package formats is the list of all parsers. A new format is a folder under timeline/format and a line here.
+package formats
+
+import (
+	"spor/timeline"
+	"spor/timeline/format/syslog"
+	"spor/timeline/format/utmp"
+)
+
+// All are the parsers in the order they are asked: the strictest first.
+var All = timeline.Formats{
+	utmp.Format,
+	syslog.Format,
+}

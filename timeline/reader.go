@@ -1,0 +1,228 @@
+package timeline
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"spor/artifacts"
+)
+
+// A Summary says what the parser of one file found.
+type Summary struct {
+	Path      artifacts.Path `json:"path"`
+	Parser    string         `json:"parser"`    // empty: no format knows the file
+	Records   int64          `json:"records"`   // that gave events: runs of events with the same offset
+	Recovered int64          `json:"recovered"` // of those, carved
+	Damaged   int64          `json:"damaged"`   // errors the parser reported
+	Events    int64          `json:"events"`
+	Dropped   int64          `json:"dropped,omitempty"` // events the sorter had no room for
+	First     time.Time      `json:"first,omitzero"`    // of the events with a time, UTC
+	Last      time.Time      `json:"last,omitzero"`
+	Error     string         `json:"error,omitempty"` // the first error in words
+}
+
+// Limits bound what parsing a file may cost. Zero fields have the default.
+type Limits struct {
+	Expanded int64         // bytes of a compressed file, expanded: 1 GiB
+	Patience time.Duration // how long a Tap lets a parser hold up the collection over one piece of data: 5 s
+}
+
+func (l Limits) expanded() int64 {
+	if l.Expanded <= 0 {
+		return 1 << 30
+	}
+	return l.Expanded
+}
+
+func (l Limits) patience() time.Duration {
+	if l.Patience <= 0 {
+		return 5 * time.Second
+	}
+	return l.Patience
+}
+
+// A match is the format of a file, and whether the file is a gzip file of that format.
+type match struct {
+	format *Format
+	gzip   bool
+}
+
+// know finds the format of a file, looking into gzip files.
+func (fs Formats) know(name string, head []byte) match {
+	if f := fs.Find(name, head); f != nil {
+		return match{format: f}
+	}
+	if len(head) < 2 || head[0] != 0x1f || head[1] != 0x8b { // RFC 1952, 2.3.1
+		return match{}
+	}
+	z, err := gzip.NewReader(bytes.NewReader(head))
+	if err != nil {
+		return match{}
+	}
+	inner := make([]byte, HeadSize)
+	n, _ := io.ReadFull(z, inner) // the head ends in the middle: what came out is enough
+	if f := fs.Find(strings.TrimSuffix(name, ".gz"), inner[:n]); f != nil {
+		return match{format: f, gzip: true}
+	}
+	return match{}
+}
+
+var errExpanded = errors.New("expands to more than the limit")
+
+// expand reads gzip, up to a limit that is an error.
+type expand struct {
+	src  io.Reader
+	z    *gzip.Reader
+	left int64
+}
+
+func (e *expand) Read(p []byte) (int, error) {
+	if e.z == nil {
+		z, err := gzip.NewReader(e.src)
+		if err != nil {
+			return 0, err
+		}
+		e.z = z
+	}
+	if e.left <= 0 {
+		return 0, errExpanded
+	}
+	n, err := e.z.Read(p[:min(int64(len(p)), e.left)])
+	e.left -= int64(n)
+	return n, err
+}
+
+// input makes the Input of a file that was known as m.
+func (m match) input(in Input, l Limits) Input {
+	if m.gzip {
+		in.Name = strings.TrimSuffix(in.Name, ".gz")
+		in.R, in.Size = &expand{src: in.R, left: l.expanded()}, -1
+	}
+	return in
+}
+
+// parse runs a parser to the end of its input and gives each event, its source filled in, to add. A panic of the parser is
+// its error. add refuses an event by an error, which is counted, and ends everything by errStop.
+func parse(f *Format, in Input, src *Source, add func(*Event) error) (sum Summary) {
+	sum = Summary{Path: src.Path, Parser: f.Name}
+	defer func() {
+		if r := recover(); r != nil {
+			sum.damage(fmt.Errorf("parser %s panicked: %v", f.Name, r))
+		}
+	}()
+	last := int64(-1)
+	for e, err := range f.Parse(in) {
+		if err != nil {
+			sum.damage(err)
+			if sum.Damaged >= maxDamaged {
+				return sum
+			}
+			continue
+		}
+		e.Source = src
+		if err := add(&e); errors.Is(err, errStop) {
+			sum.damage(err)
+			return sum
+		} else if err != nil {
+			sum.Dropped++
+		}
+		sum.count(&e, e.Offset != last)
+		last = e.Offset
+	}
+	return sum
+}
+
+// maxDamaged ends a parser that reports nothing but errors.
+const maxDamaged = 1 << 20
+
+var errStop = errors.New("parser was abandoned")
+
+func (s *Summary) damage(err error) {
+	s.Damaged++
+	if s.Error == "" {
+		s.Error = err.Error()
+	}
+}
+
+func (s *Summary) count(e *Event, record bool) {
+	s.Events++
+	if record {
+		s.Records++
+		if e.Recovered {
+			s.Recovered++
+		}
+	}
+	if !e.Timed() {
+		return
+	}
+	if t := e.Time.UTC(); s.First.IsZero() || t.Before(s.First) {
+		s.First = t
+	}
+	if t := e.Time.UTC(); t.After(s.Last) {
+		s.Last = t
+	}
+}
+
+// A Reader makes events of files at the desk.
+type Reader struct {
+	Formats Formats
+	Add     func(*Event) error // takes the events: Sorter.Add, or a function that only looks; nil: they are only counted
+	Zone    *time.Location     // for files that do not bring one
+	Limits  Limits
+}
+
+// File parses one file and gives, for one that came from a host, the events of its times. An error is about the desk,
+// not about the evidence: the file cannot be opened or ctx is done.
+func (r *Reader) File(ctx context.Context, f *File) (Summary, error) {
+	add := r.Add
+	if add == nil {
+		add = func(*Event) error { return nil }
+	}
+	src := &Source{Host: f.Host, Path: f.Path, SHA256: f.SHA256}
+	if !f.Loose {
+		stat := *src
+		for _, e := range statEvents(&f.Item, f.Size, &stat) {
+			add(&e) // the sorter counts what it drops
+		}
+	}
+	rc, err := f.Open()
+	if err != nil {
+		return Summary{Path: f.Path}, err
+	}
+	defer rc.Close()
+	head := make([]byte, HeadSize)
+	n, err := io.ReadFull(rc, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return Summary{Path: f.Path}, err
+	}
+	m := r.Formats.know(string(f.Path), head[:n])
+	if m.format == nil {
+		return Summary{Path: f.Path}, ctx.Err()
+	}
+	in := Input{Name: string(f.Path), ModTime: f.Item.Times.Modified, Zone: f.Zone, Size: f.Size}
+	if in.Zone == nil {
+		in.Zone = r.Zone
+	}
+	if seek, ok := rc.(io.Seeker); ok {
+		if _, err := seek.Seek(0, io.SeekStart); err != nil {
+			return Summary{Path: f.Path}, err
+		}
+		in.R = rc
+	} else {
+		in.R = io.MultiReader(bytes.NewReader(head[:n]), rc)
+	}
+	src.Parser = m.format.Name
+	sum := parse(m.format, m.input(in, r.Limits), src, func(e *Event) error {
+		if ctx.Err() != nil {
+			return errStop
+		}
+		return add(e)
+	})
+	return sum, ctx.Err()
+}

@@ -1,0 +1,135 @@
+package timeline
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"iter"
+	"strings"
+	"testing"
+	"time"
+
+	"spor/artifacts"
+)
+
+// words is a format of one event per line; some lines misbehave.
+var words = &Format{
+	Name:  "words",
+	Sniff: func(_ string, head []byte) bool { return bytes.HasPrefix(head, []byte("words\n")) },
+	Parse: func(in Input) iter.Seq2[Event, error] {
+		return func(yield func(Event, error) bool) {
+			for line, err := range Lines(in.R) {
+				text := string(line.Text)
+				switch {
+				case err != nil:
+					yield(Event{}, err)
+					return
+				case text == "panic":
+					panic("at the " + text)
+				case text == "hang":
+					select {}
+				case text == "bad":
+					if !yield(Event{}, errors.New("bad line")) {
+						return
+					}
+					continue
+				case text == "enough":
+					return
+				}
+				if !yield(Event{Time: at, Type: "word", Message: text, Offset: line.Offset}, nil) {
+					return
+				}
+			}
+		}
+	},
+}
+
+func TestTap(t *testing.T) {
+	big := "words\n" + strings.Repeat("one more line of words\n", 100_000)
+	packed := new(bytes.Buffer)
+	z := gzip.NewWriter(packed)
+	z.Write([]byte(big))
+	z.Close()
+	cut := errors.New("disk went away")
+	tests := []struct {
+		name    string
+		r       io.Reader
+		want    string // content stored
+		events  int64
+		damaged int64
+		err     string
+	}{
+		{"plain", strings.NewReader("words\na\nb"), "words\na\nb", 3, 0, ""},
+		{"empty", strings.NewReader(""), "", -1, 0, ""},
+		{"no format", strings.NewReader("something else"), "something else", -1, 0, ""},
+		{"large", strings.NewReader(big), big, 100_001, 0, ""},
+		{"x.gz", bytes.NewReader(packed.Bytes()), packed.String(), 100_001, 0, ""},
+		{"half.gz", bytes.NewReader(packed.Bytes()[:packed.Len()-9]), packed.String()[:packed.Len()-9], -2, 1, "unexpected EOF"},
+		{"panic", strings.NewReader("words\npanic\n" + big), "words\npanic\n" + big, 1, 1, "panicked: at the panic"},
+		{"hang", strings.NewReader("words\nhang\n" + big), "words\nhang\n" + big, 0, 1, "took too long"},
+		{"bad record", strings.NewReader("words\nbad\nb"), "words\nbad\nb", 2, 1, "bad line"},
+		{"had enough", strings.NewReader("words\nenough\n" + big), "words\nenough\n" + big, 1, 0, ""},
+		{"read error", io.MultiReader(strings.NewReader("words\na\n"), failed{cut}), "words\na\n", 2, 1, "disk went away"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := NewSorter(SorterOptions{})
+			next := &store{got: map[artifacts.Path][]byte{}}
+			tap := &Tap{Next: next, Formats: Formats{words}, Add: s.Add, Host: "h", Limits: Limits{Patience: 100 * time.Millisecond}}
+			it := artifacts.Item{Origin: artifacts.Path("/" + tt.name), Times: artifacts.Times{Modified: at, Born: at.Add(-time.Hour)}}
+			stored, err := tap.Put(t.Context(), it, tt.r)
+			if err != nil || stored.SHA256 != "5e1f" {
+				t.Fatalf("stored %+v, %v", stored, err)
+			}
+			if got := string(next.got[it.Origin]); got != tt.want {
+				t.Errorf("stored %d bytes, want %d", len(got), len(tt.want))
+			}
+			checkTap(t, tap, s, tt.events, tt.damaged, tt.err)
+		})
+	}
+}
+
+func checkTap(t *testing.T, tap *Tap, s *Sorter, events, damaged int64, fault string) {
+	t.Helper()
+	out := string(lines(t, s))
+	if n := strings.Count(out, `"data_type":"fs:stat"`); n != 2 {
+		t.Errorf("%d fs:stat events, want 2", n)
+	}
+	if strings.Contains(out, `"sha256":""`) {
+		t.Error("an event lacks the hash of its file")
+	}
+	if events == -1 {
+		if len(tap.Summaries()) != 0 {
+			t.Errorf("got %+v, want no parser", tap.Summaries())
+		}
+		return
+	}
+	if len(tap.Summaries()) != 1 {
+		t.Fatalf("%d summaries", len(tap.Summaries()))
+	}
+	sum := tap.Summaries()[0]
+	if events >= 0 && sum.Events != events || sum.Damaged != damaged || !strings.Contains(sum.Error, fault) {
+		t.Errorf("got %+v, want %d events, %d damaged, %q", sum, events, damaged, fault)
+	}
+}
+
+type failed struct{ err error }
+
+func (f failed) Read([]byte) (int, error) { return 0, f.err }
+
+func TestExpandLimit(t *testing.T) {
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	z.Write([]byte("words\n" + strings.Repeat("x\n", 1<<20)))
+	z.Close()
+	n := int64(0)
+	r := Reader{Formats: Formats{words}, Add: func(*Event) error { n++; return nil }, Limits: Limits{Expanded: 1000}}
+	sum, err := r.File(t.Context(), &File{
+		Path: "bomb.gz", Loose: true, Size: int64(packed.Len()),
+		Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(packed.Bytes())), nil },
+	})
+	if err != nil || sum.Error != errExpanded.Error() || n != 498 {
+		t.Errorf("got %+v, %d events, %v", sum, n, err)
+	}
+}
