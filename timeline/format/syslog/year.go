@@ -88,12 +88,12 @@ func yearBefore(s stamp, t time.Time, zone *time.Location) int {
 }
 
 // roll says how many years lie between two stamps that follow each other: one forward where the month falls by more than
-// messages are ever late, one back for a message that came late after New Year.
+// messages are ever late, one back for a message that came some days late, after New Year.
 func roll(from, to stamp) int {
 	switch d := to.day + 31*int(to.month) - from.day - 31*int(from.month); {
 	case d < -31:
 		return 1
-	case d > 340:
+	case d > 366:
 		return -1
 	default:
 		return 0

@@ -1,0 +1,264 @@
+package syslog
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"spor/timeline"
+)
+
+func read(in timeline.Input) (events []timeline.Event, errs []error) {
+	for e, err := range Format.Parse(in) {
+		if err != nil {
+			errs = append(errs, err)
+		} else {
+			events = append(events, e)
+		}
+	}
+	return events, errs
+}
+
+var modified = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
+
+func TestDialects(t *testing.T) {
+	oslo, err := time.LoadLocation("Europe/Oslo")
+	if err != nil {
+		oslo = time.FixedZone("Europe/Oslo", 3600)
+	}
+	tests := []struct{ line, want string }{
+		{
+			"Mar  9 07:52:33 host sshd[77]: words here",
+			`"message":"[sshd, pid: 77] words here","datetime":"2026-03-09T06:52:33.000000+00:00","timestamp":1773039153000000,` +
+				`"timestamp_desc":"Content Modification Time","data_type":"syslog:line","parser":"","host":"","path":"","offset":0,"sha256":"",` +
+				`"hostname":"host","reporter":"sshd","pid":77,"body":"words here","year_inferred":true,"zone_assumed":"Europe/Oslo"}`,
+		},
+		{"<34>Mar  9 07:52:33 host su: 'su root' failed", `"hostname":"host","reporter":"su","facility":"auth","severity":"CRIT","body":"'su root' failed"`},
+		{"Mar  9 07:52:33.5 host kernel: x", `"datetime":"2026-03-09T06:52:33.500000+00:00"`},
+		{"Jul 13 2019 07:52:33 fw %ASA-6-1: built", `"datetime":"2019-07-13T05:52:33.000000+00:00"`},
+		{"Jul 13 2019 07:52:33 fw %ASA-6-1: built", `"reporter":"%ASA-6-1","body":"built","zone_assumed":"Europe/Oslo"}`},
+		{"Nov 18 08:30:20 kernel: [997.39] sda2: rw=0", `"datetime":"2025-11-18T07:30:20.000000+00:00"`},
+		{"Nov 18 08:30:20 kernel: [997.39] sda2: rw=0", `"sha256":"","reporter":"kernel","body":"[997.39] sda2: rw=0"`},
+		{"Nov 18 01:15:43: --- last message repeated 5 times ---", `"data_type":"syslog:comment"`},
+		{"Jan 22 07:54:32 host Job `cron.daily' terminated", "\"hostname\":\"host\",\"body\":\"Job `cron.daily' terminated\""},
+		{"Mar  3 00:17:22 [sshd]: User root", `"reporter":"sshd","body":"User root"`},
+		{"Mar  3 00:17:22 fe80::1 sshd[1]: x", `"hostname":"fe80::1","reporter":"sshd","pid":1,"body":"x"`},
+		{"Feb 29 01:15:43 h x[1]: leap", `"datetime":"2024-02-29T00:15:43.000000+00:00"`},
+		{"2024-12-05T10:11:12.345678+01:00 h systemd[1]: Started.", `"datetime":"2024-12-05T09:11:12.345678+00:00"`},
+		{"2024-12-05T10:11:12.345678+01:00 h systemd[1]: Started.", `"pid":1,"body":"Started."}`},
+		{"2024-12-05T10:11:12-0130 h x: y", `"datetime":"2024-12-05T11:41:12.000000+00:00"`},
+		{"2024-12-05T10:11:12 h x: y", `"body":"y","zone_assumed":"Europe/Oslo"}`},
+		{
+			`<165>1 2003-10-11T22:14:15.003Z mymachine.example.com evntslog - ID47 [exampleSDID@32473 iut="3" e="a]\"b"][x y="z"] ` + "\ufeffAn event",
+			`"hostname":"mymachine.example.com","reporter":"evntslog","facility":"local4","severity":"NOTICE","message_identifier":"ID47",` +
+				`"structured_data":"[exampleSDID@32473 iut=\"3\" e=\"a]\\\"b\"][x y=\"z\"]","body":"An event"}`,
+		},
+		{"<14>1 - - - - - -", `"message":"(empty line)","datetime":"1970-01-01T00:00:00+00:00","timestamp":0,"timestamp_desc":"Not a time"`},
+		{"a line that begins nothing", `"timestamp_desc":"Not a time","data_type":"syslog:line","parser":"","host":"","path":"","offset":0,"sha256":"","body":"a line that begins nothing"}`},
+		{"Mar  9 07:52:33 h a\xff: \xfe", `"reporter":"a%FF","body":"%FE","year_inferred":true`},
+	}
+	for _, tt := range tests {
+		in := timeline.Input{ModTime: modified, Zone: oslo, R: strings.NewReader(tt.line + "\n")}
+		events, errs := read(in)
+		if len(events) != 1 || errs != nil {
+			t.Errorf("%q: %d events, %v", tt.line, len(events), errs)
+			continue
+		}
+		if got := string(events[0].AppendJSON(nil)); !strings.Contains(got, tt.want) {
+			t.Errorf("%q:\ngot  %s\nwant %s", tt.line, got, tt.want)
+		}
+	}
+}
+
+func TestYears(t *testing.T) {
+	tests := []struct {
+		name, text string
+		modified   time.Time
+		want       string // the years, in order
+	}{
+		{"one year", "Jan  3|Feb  4|Mar 10", modified, "2026 2026 2026"},
+		{"new year", "Nov 30|Dec 31|Jan  1|Mar  9", modified, "2025 2025 2026 2026"},
+		{"two new years", "Nov 30|Jan  1|Dec 24|Feb  2", modified, "2024 2025 2025 2026"},
+		{"not rotated for years", "May  1|Mar  1|Jan  5|Mar  1", modified, "2024 2025 2026 2026"},
+		{"last is after the modification", "Mar 20|Apr  1", modified, "2025 2025"},
+		{"a late message after New Year", "Dec 31|Jan  1|Dec 31|Jan  1", modified, "2025 2026 2025 2026"},
+		{"out of order by days", "Mar  5|Mar  1|Mar  6", modified, "2026 2026 2026"},
+		{"an upgrade wrote the year", "Nov 30|Jan  2|!2022-01-03|!2022-01-04", modified, "2021 2022 2022 2022"},
+		{"and back", "!2021-12-30|Dec 31|Jan  1", modified, "2021 2021 2022"},
+		{"leap day", "Feb 28|Feb 29", modified, "2026 2024"},
+		{"no modification time", "Mar  5", time.Time{}, "1"},
+	}
+	for _, tt := range tests {
+		var text strings.Builder
+		for day := range strings.SplitSeq(tt.text, "|") {
+			if iso, ok := strings.CutPrefix(day, "!"); ok {
+				text.WriteString(iso + "T00:00:00Z h x: y\n")
+			} else {
+				text.WriteString(day + " 00:00:00 h x: y\n")
+			}
+		}
+		// Once as a file, once as a pipe that can be read but once.
+		for _, r := range []io.Reader{strings.NewReader(text.String()), io.MultiReader(strings.NewReader(text.String()))} {
+			events, _ := read(timeline.Input{ModTime: tt.modified, R: r})
+			got := make([]string, len(events))
+			for i, e := range events {
+				got[i] = e.Time.Format("2006")
+				if e.Time.IsZero() {
+					got[i] = "1"
+				}
+			}
+			if s := strings.Join(got, " "); s != tt.want {
+				t.Errorf("%s: got %s, want %s", tt.name, s, tt.want)
+			}
+		}
+	}
+}
+
+func TestEntries(t *testing.T) {
+	text := "tail of an older entry\n" +
+		"Mar  1 00:00:00 h a[1]: first\n\twent on\r\n" +
+		"\x00\x00\x00Mar  1 00:00:01 h a[1]: after a crash\n" +
+		"\n" +
+		"Mar  1 00:00:02 h a[1]: " + strings.Repeat("long ", 20_000) + "\n" +
+		"Mar  1 00:00:03 h a[1]: no line end"
+	events, errs := read(timeline.Input{ModTime: modified, R: strings.NewReader(text)})
+	if len(errs) != 1 || errs[0].Error() != "3 zero bytes at offset 63" {
+		t.Errorf("got errors %v", errs)
+	}
+	want := []struct {
+		offset int64
+		body   string
+	}{{0, "tail of an older entry"}, {23, "first\n\twent on"}, {66, "after a crash\n"}, {105, "long "}, {100_130, "no line end"}}
+	if len(events) != len(want) {
+		t.Fatalf("%d events, want %d", len(events), len(want))
+	}
+	for i, w := range want {
+		body, _ := events[i].Get("body")
+		if events[i].Offset != w.offset || !strings.HasPrefix(body.String(), w.body) {
+			t.Errorf("entry %d: at %d %.60q, want %+v", i, events[i].Offset, body, w)
+		}
+	}
+	if f, ok := events[3].Get("bytes_left_out"); !ok || f.String() != "34489" {
+		t.Errorf("long line: left out %v", f)
+	}
+}
+
+func TestDetails(t *testing.T) {
+	tests := []struct{ reporter, body, want string }{
+		{"sshd", "Accepted publickey for git from 192.0.2.1 port 57904 ssh2: RSA SHA256:ab", `"action":"login","authentication_result":"success","authentication_method":"publickey","username":"git","ip_address":"192.0.2.1","port":57904,"fingerprint":"RSA SHA256:ab"`},
+		{"sshd-session", "Failed password for root from 192.0.2.1 port 56502 ssh2", `"action":"login_failed","authentication_result":"failure","authentication_method":"password","username":"root","ip_address":"192.0.2.1","port":56502`},
+		{"sshd", "Failed password for invalid user from 10.10.1.1 from 127.0.0.1 port 58946 ssh2", `"invalid_user":true,"username":"from 10.10.1.1","ip_address":"127.0.0.1","port":58946`},
+		{"sshd", "[ID 800047 auth.info] Failed keyboard-interactive for james from 205.186.180.30 port 54520 ssh2", `"authentication_method":"keyboard-interactive","username":"james"`},
+		{"sshd", "Invalid user ftp from 192.0.2.2 port 37220", `"action":"invalid_user","authentication_result":"failure","username":"ftp","ip_address":"192.0.2.2","port":37220`},
+		{"sshd", "Invalid user  from 192.0.2.2 port 37220", `"authentication_result":"failure","ip_address":"192.0.2.2","port":37220`},
+		{"sshd", "Connection closed by authenticating user root 192.0.2.1 port 22 [preauth]", `"action":"connection_closed","username":"root","ip_address":"192.0.2.1","port":22`},
+		{"sshd", "Connection from 115.249.163.77 port 51353 on 127.0.0.1 port 22", `"action":"connection_opened","ip_address":"115.249.163.77","port":51353`},
+		{"sshd", "pam_unix(sshd:session): session opened for user root(uid=0) by (uid=0)", `"action":"session_opened","authentication_result":"success","username":"root","service":"sshd"`},
+		{"sshd", "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.112  user=root", `"action":"authentication_failed","authentication_result":"failure","ip_address":"192.0.2.112","username":"root","service":"sshd"`},
+		{"sudo", "   alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/bin/sh -c 'a ; b'", `"action":"sudo","authentication_result":"success","username":"alice","terminal":"pts/0","working_directory":"/home/alice","target_username":"root","command":"/bin/sh -c 'a ; b'"`},
+		{"sudo", "bob : 3 incorrect password attempts ; TTY=pts/1 ; PWD=/ ; USER=root ; COMMAND=/bin/ls", `"action":"sudo_refused","authentication_result":"failure","username":"bob","terminal":"pts/1"`},
+		{"su", "(to root) alice on pts/0", `"action":"su","authentication_result":"success","username":"alice","target_username":"root","terminal":"pts/0"`},
+		{"su", "FAILED SU (to root) alice on pts/0", `"action":"su","authentication_result":"failure","username":"alice"`},
+		{"useradd", "new user: name=eve, UID=0, GID=0, home=/root, shell=/bin/bash, from=/dev/pts/1", `"action":"user_added","username":"eve","user_identifier":0,"group_identifier":0,"home_directory":"/root","shell":"/bin/bash"`},
+		{"usermod", "add 'eve' to group 'sudo'", `"action":"group_member_added","username":"eve","group":"sudo"`},
+		{"passwd", "pam_unix(passwd:chauthtok): password changed for eve", `"action":"password_changed","username":"eve"`},
+		{"systemd-logind", "New session 3 of user root.", `"action":"session_opened","authentication_result":"success","username":"root","session":"3"`},
+		{"CRON", "(root) CMD (  test -x /x && (y) )", `"action":"cron","username":"root","command":"test -x /x && (y)"`},
+		{"anything", "Accepted password for root from 1.2.3.4 port 1 ssh2", ``},
+		{"sshd", "Accepted", ``},
+	}
+	for _, tt := range tests {
+		e := timeline.Event{Fields: details(tt.reporter, tt.body)}
+		_, got, _ := strings.Cut(string(e.AppendJSON(nil)), `"sha256":""`)
+		got = strings.Trim(got, ",}")
+		if !strings.Contains(got, tt.want) || tt.want == "" && got != "" {
+			t.Errorf("%s: %s\ngot  %s\nwant %s", tt.reporter, tt.body, got, tt.want)
+		}
+	}
+}
+
+func TestSniff(t *testing.T) {
+	for text, want := range map[string]bool{
+		"Mar  1 00:00:00 h sshd[1]: x\nMar  1 00:00:00 h sshd[1]: x\n": true,
+		"<13>1 2026-01-01T00:00:00Z - - - - -\n":                       true,
+		"2026-05-20 09:00:00 startup archives unpack\n":                false,
+		"Mar 1 was a day\n":                      false,
+		"":                                       false,
+		"2026-01-01T00:00:00Z just some words\n": false,
+		"words\nMar  1 00:00:00 h sshd[1]: x\n":  false,
+	} {
+		if got := Format.Sniff("/x", []byte(text)); got != want {
+			t.Errorf("%q: got %v", text, got)
+		}
+	}
+}
+
+// TestCorpus holds the parser against plaso's own counts (its tests, named in INDEX.tsv).
+func TestCorpus(t *testing.T) {
+	dir := os.Getenv("SPOR_CORPUS")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "..", "shared", "corpus")
+	}
+	dir = filepath.Join(dir, "syslog", "log2timeline-plaso", "syslog")
+	tests := []struct {
+		name   string
+		events int
+		want   string // in the last
+	}{
+		{"syslog", 16, `"hostname":"victoria","reporter":"kernel","body":"[998.390602] sda2: rw=0, want=66, limit=2"`},
+		{"syslog_rsyslog", 5, `"datetime":"2020-05-31T00:00:47.044800+00:00"`},
+		{"syslog_rsyslog_SyslogProtocol23Format", 9, `"reporter":"cron","pid":18898,"facility":"cron","severity":"INFO"`},
+	}
+	for _, tt := range tests {
+		b, err := os.ReadFile(filepath.Join(dir, tt.name))
+		if err != nil {
+			t.Skipf("SKIPPED: the corpus is not here: %v", err)
+		}
+		if !Format.Sniff("/x", b) {
+			t.Errorf("%s: not known by its content", tt.name)
+		}
+		events, errs := read(timeline.Input{ModTime: modified, R: bytes.NewReader(b)})
+		if len(events) != tt.events || errs != nil {
+			t.Errorf("%s: %d events, %v, want %d", tt.name, len(events), errs, tt.events)
+			continue
+		}
+		if got := string(events[len(events)-1].AppendJSON(nil)); !strings.Contains(got, tt.want) {
+			t.Errorf("%s: %s\nlacks %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// FuzzParse checks that no line is lost: the bodies, offsets and errors account for the text; and that a file and a pipe
+// give the same.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("Mar  1 00:00:00 h a[1]: b\n c\n<34>1 2026-01-01T00:00:00Z h a 1 i [x y=\"]\"] z\nx"))
+	f.Add([]byte("\x00\x00\nFeb 29 23:59:60.9 h: x\n2026-02-29T00:00:00Z\n2026-02-28T00:00:00+0x:y"))
+	f.Add([]byte("Dec 31 00:00:00 su: (to \nJan  1 00:00:00 sshd: Failed a for b from  port \n"))
+	f.Add([]byte("Mar  1 00:00:00 h sudo: a : TTY=\nMar  1 00:00:00 useradd: new user: =,\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		in := timeline.Input{ModTime: modified, R: bytes.NewReader(b)}
+		file, errs := read(in)
+		in.R = io.MultiReader(bytes.NewReader(b))
+		pipe, _ := read(in)
+		if len(file) != len(pipe) {
+			t.Fatalf("%d events of a file, %d of a pipe", len(file), len(pipe))
+		}
+		at := int64(-1)
+		for i, e := range file {
+			if e.Offset <= at || e.Offset >= int64(len(b)) && len(b) > 0 || e.Message == "" {
+				t.Fatalf("event at %d after %d of %d: %q", e.Offset, at, len(b), e.Message)
+			}
+			at = e.Offset
+			if !bytes.Equal(e.AppendJSON(nil), pipe[i].AppendJSON(nil)) {
+				t.Fatalf("event %d differs in file and pipe", i)
+			}
+		}
+		if len(bytes.Trim(b, "\x00\r\n")) > 0 && len(file) == 0 {
+			t.Errorf("no event of %q (%v)", b, errs)
+		}
+	})
+}
