@@ -13,8 +13,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"spor/upload"
@@ -94,25 +96,38 @@ func checkPin(cs tls.ConnectionState, pin [sha256.Size]byte) error {
 // answer comes before the last byte is sent.
 type idleConn struct {
 	net.Conn
-	idle time.Duration
+	idle    time.Duration
+	stalled atomic.Bool
 }
 
 func (c *idleConn) Read(p []byte) (int, error) {
 	if err := c.SetReadDeadline(time.Now().Add(c.idle)); err != nil {
-		return 0, err
+		return 0, c.explain(err)
 	}
-	return c.Conn.Read(p)
+	n, err := c.Conn.Read(p)
+	return n, c.explain(err)
 }
 
 func (c *idleConn) Write(p []byte) (int, error) {
 	if err := c.SetDeadline(time.Now().Add(c.idle)); err != nil {
-		return 0, err
+		return 0, c.explain(err)
 	}
 	n, err := c.Conn.Write(p)
 	if err == nil {
 		err = c.SetReadDeadline(time.Now().Add(c.idle))
 	}
-	return n, err
+	return n, c.explain(err)
+}
+
+// explain gives both directions the same reason, whichever meets it first.
+func (c *idleConn) explain(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.stalled.Store(true)
+	}
+	if err != nil && c.stalled.Load() {
+		return fmt.Errorf("nothing moved on the connection for %v: %w", c.idle, os.ErrDeadlineExceeded)
+	}
+	return err
 }
 
 // A chunk is the body of one request. Once closed, it reads no more, and no read is under way.
