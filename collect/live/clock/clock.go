@@ -6,6 +6,7 @@
 package clock
 
 import (
+	"slices"
 	"time"
 
 	"spor/artifacts"
@@ -55,3 +56,9 @@ type Service struct {
 	Servers    []string       `json:"servers,omitempty"` // as configured
 	Config     artifacts.Path `json:"config,omitempty"`  // where that was read
 }
+
+// unsync is the status of a clock that nothing keeps right, STA_UNSYNC.
+const unsync = "unsync"
+
+// Synchronized tells whether the clock is kept right, by the kernel's own word.
+func (k *Kernel) Synchronized() bool { return k.State != "error" && !slices.Contains(k.Status, unsync) }

@@ -57,6 +57,7 @@ type Process struct {
 	Session int    `json:"session"`           // Linux: session leader's pid; Windows: terminal services session
 	TTY     string `json:"tty,omitempty"`     // "pts/0"
 
+	Ended        bool          `json:"ended,omitempty"`         // while it was read: what is not here is not known
 	KernelThread bool          `json:"kernel_thread,omitempty"` // Linux: it has no executable, nor should it
 	CPU          time.Duration `json:"cpu_ns,omitempty"`        // user and system, nanoseconds
 	Resident     int64         `json:"resident,omitempty"`      // bytes
@@ -70,10 +71,11 @@ type Process struct {
 	Covered      bool              `json:"covered,omitempty"`      // something is mounted over /proc/PID: what stands here may be a decoy
 
 	// Windows.
-	Integrity    string `json:"integrity,omitempty"`    // "untrusted", "low", "medium", "high", "system", "protected"
-	Elevated     *bool  `json:"elevated,omitempty"`     //
-	Architecture string `json:"architecture,omitempty"` // of the image: "386", "amd64", "arm64"
-	Protection   string `json:"protection,omitempty"`   // "PPL …", where the process is protected
-	ParentExe    string `json:"parent_exe,omitempty"`   // where the parent lives and is older than the child
-	Description  string `json:"description,omitempty"`  // of the image's version resource
+	Integrity    string   `json:"integrity,omitempty"`    // "untrusted", "low", "medium", "high", "system", "protected"
+	Elevated     *bool    `json:"elevated,omitempty"`     //
+	Architecture string   `json:"architecture,omitempty"` // of the image: "386", "amd64", "arm64"
+	Protection   string   `json:"protection,omitempty"`   // "PPL …", where the process is protected
+	ParentExe    string   `json:"parent_exe,omitempty"`   // where the parent lives and is older than the child
+	Description  string   `json:"description,omitempty"`  // of the image's version resource
+	Errors       []string `json:"errors,omitempty"`       // what could not be had of it, and why
 }

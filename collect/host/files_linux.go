@@ -1,0 +1,372 @@
+package host
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"spor/artifacts"
+)
+
+// files is the tree of the running system, by system calls that leave no access time behind (open(2) O_NOATIME) and
+// open nothing but regular files and folders.
+type files struct {
+	mounts map[artifacts.Path]artifacts.Mount // as they were when the host was opened
+}
+
+var _ artifacts.Files = (*files)(nil)
+
+// maxEntries is where the listing of one folder ends: names enough for any mail spool, few enough for our memory.
+const maxEntries = 4 << 20
+
+func (*files) Roots() []artifacts.Path { return []artifacts.Path{"/"} }
+
+func (f *files) Mount(p artifacts.Path) (artifacts.Mount, bool) {
+	m, ok := f.mounts[p]
+	return m, ok
+}
+
+func (*files) Lstat(p artifacts.Path) (s artifacts.Stat, err error) {
+	err = at("lstat", p, func(dir int, name string) error {
+		s, err = lstat(dir, name, unix.AT_SYMLINK_NOFOLLOW)
+		return err
+	})
+	return s, err
+}
+
+func (*files) Readlink(p artifacts.Path) (text artifacts.Path, err error) {
+	err = at("readlink", p, func(dir int, name string) error {
+		for size := 256; ; size *= 4 {
+			buf := make([]byte, size)
+			n, err := unix.Readlinkat(dir, name, buf)
+			if err != nil {
+				return err
+			}
+			if n < size || size > 1<<20 {
+				text = artifacts.Path(buf[:n])
+				return nil
+			}
+		}
+	})
+	return text, err
+}
+
+// Open looks before it opens: a descriptor of O_PATH opens nothing, so that a FIFO, a device or a socket is seen for
+// what it is and left alone. The regular file behind that descriptor, and no other, is then opened through
+// /proc/self/fd.
+func (*files) Open(p artifacts.Path) (artifacts.File, error) {
+	if consumed(p) {
+		return nil, &fs.PathError{Op: "open", Path: p.String(), Err: fmt.Errorf("%w: reading takes its content away", artifacts.ErrNotRegular)}
+	}
+	var out *file
+	err := at("open", p, func(dir int, name string) error {
+		fd, err := unix.Openat(dir, name, unix.O_PATH|unix.O_CLOEXEC|noFollow(p), 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		if err := regular(fd); err != nil {
+			return err
+		}
+		real, method, err := openQuietly(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(fd), 0)
+		if errors.Is(err, unix.ENOENT) { // no /proc here
+			real, method, err = openQuietly(dir, name, noFollow(p))
+		}
+		if err != nil {
+			return err
+		}
+		if err := regular(real); err != nil {
+			unix.Close(real)
+			return err
+		}
+		out, err = newFile(real, p, method)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// openQuietly opens for reading without a new access time where the system lets us: it does for the owner and for
+// root. O_NONBLOCK keeps a lease or a lock of another process from holding us up.
+func openQuietly(dir int, name string, flags int) (fd int, method string, err error) {
+	flags |= unix.O_RDONLY | unix.O_NONBLOCK | unix.O_CLOEXEC | unix.O_NOCTTY
+	fd, err = unix.Openat(dir, name, flags|unix.O_NOATIME, 0)
+	if errors.Is(err, unix.EPERM) {
+		fd, err = unix.Openat(dir, name, flags, 0)
+		return fd, "read", err
+	}
+	return fd, "noatime", err
+}
+
+func regular(fd int) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return artifacts.ErrNotRegular
+	}
+	return nil
+}
+
+// magic are the links of /proc that lead to an open file, not to a name: proc_pid_exe(5) and its like. They are
+// followed, for they are how a deleted program is read.
+var magic = regexp.MustCompile(`^/proc/(?:\d+|self|thread-self)(?:/task/\d+)?/(?:exe|cwd|root|fd/\d+|map_files/[0-9a-f]+-[0-9a-f]+)$`)
+
+func noFollow(p artifacts.Path) int {
+	if strings.HasPrefix(string(p), "/proc/") && magic.MatchString(string(p)) {
+		return 0
+	}
+	return unix.O_NOFOLLOW
+}
+
+// consumed tells of pseudo files that call themselves regular and give each line but once, to whoever reads first:
+// proc_kmsg(5), Documentation/trace/ftrace.rst.
+func consumed(p artifacts.Path) bool {
+	switch p {
+	case "/proc/kmsg", "/proc/acpi/event":
+		return true
+	}
+	name := path.Base(string(p))
+	return (name == "trace_pipe" || name == "trace_pipe_raw") && strings.HasPrefix(string(p), "/sys/kernel/")
+}
+
+func (*files) ReadDir(p artifacts.Path) (list []artifacts.DirEntry, err error) {
+	err = at("readdir", p, func(dir int, name string) error {
+		fd, _, err := openQuietly(dir, name, unix.O_DIRECTORY|noFollow(p))
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		list, err = readDir(fd)
+		return err
+	})
+	slices.SortFunc(list, func(a, b artifacts.DirEntry) int { return strings.Compare(a.Name, b.Name) })
+	return list, err
+}
+
+// readDir lists an open folder. Not os.File.ReadDir: that asks lstat for each name whose kind the file system does not
+// tell, through the path.
+func readDir(fd int) ([]artifacts.DirEntry, error) {
+	var list []artifacts.DirEntry
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := unix.ReadDirent(fd, buf)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil || n <= 0 {
+			return list, err
+		}
+		if list = appendEntries(list, buf[:n]); len(list) >= maxEntries {
+			return list, fmt.Errorf("more than %d names", maxEntries)
+		}
+	}
+}
+
+// appendEntries reads struct linux_dirent64 of getdents64(2): inode 8, offset 8, length 2, type 1, name.
+func appendEntries(list []artifacts.DirEntry, b []byte) []artifacts.DirEntry {
+	const head = 19
+	for len(b) > head {
+		length := int(binary.NativeEndian.Uint16(b[16:]))
+		if length <= head || length > len(b) {
+			return list
+		}
+		name, _, _ := strings.Cut(string(b[head:length]), "\x00")
+		if name != "." && name != ".." && name != "" {
+			list = append(list, artifacts.DirEntry{Name: name, Kind: kindOfEntry[b[18]]})
+		}
+		b = b[length:]
+	}
+	return list
+}
+
+var kindOfEntry = map[byte]artifacts.Kind{
+	unix.DT_REG: artifacts.Regular, unix.DT_DIR: artifacts.Directory, unix.DT_LNK: artifacts.Symlink,
+	unix.DT_BLK: artifacts.Device, unix.DT_CHR: artifacts.Device, unix.DT_FIFO: artifacts.Pipe, unix.DT_SOCK: artifacts.Socket,
+}
+
+// at calls with a folder and a name that together mean p. A path longer than the kernel takes at once (PATH_MAX) is
+// walked to its last part, so that depth is no place to hide. Interrupted calls are repeated; errors get the path.
+func at(op string, p artifacts.Path, call func(dir int, name string) error) error {
+	dir, name, err := descend(string(p))
+	if err == nil {
+		for err = call(dir, name); errors.Is(err, unix.EINTR); err = call(dir, name) {
+		}
+	}
+	if dir != unix.AT_FDCWD {
+		unix.Close(dir)
+	}
+	if errors.Is(err, unix.ELOOP) && op == "open" {
+		err = artifacts.ErrNotRegular
+	}
+	if err != nil {
+		return &fs.PathError{Op: op, Path: p.String(), Err: err}
+	}
+	return nil
+}
+
+// descend opens folder after folder until what is left of a path is short enough.
+func descend(p string) (dir int, rest string, err error) {
+	dir, rest = unix.AT_FDCWD, p
+	for len(rest) >= unix.PathMax {
+		i := strings.LastIndexByte(rest[:unix.PathMax-1], '/')
+		if i <= 0 {
+			return dir, rest, unix.ENAMETOOLONG
+		}
+		next, err := unix.Openat(dir, rest[:i], unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return dir, rest, err
+		}
+		if dir != unix.AT_FDCWD {
+			unix.Close(dir)
+		}
+		dir, rest = next, strings.TrimLeft(rest[i:], "/")
+	}
+	return dir, rest, nil
+}
+
+// lstat asks statx(2) for what the system has at hand: no network file system is asked, nothing is mounted. Where there
+// is no statx (before Linux 4.11, or filtered), lstat(2) answers, without a birth time.
+func lstat(dir int, name string, flags int) (artifacts.Stat, error) {
+	var x unix.Statx_t
+	err := unix.Statx(dir, name, flags|unix.AT_STATX_DONT_SYNC|unix.AT_NO_AUTOMOUNT, unix.STATX_BASIC_STATS|unix.STATX_BTIME, &x)
+	if err == nil {
+		return fromStatx(&x), nil
+	}
+	if !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EPERM) {
+		return artifacts.Stat{}, err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstatat(dir, name, &st, flags|unix.AT_NO_AUTOMOUNT); err != nil {
+		return artifacts.Stat{}, err
+	}
+	return fromStat(&st), nil
+}
+
+func fromStatx(x *unix.Statx_t) artifacts.Stat {
+	when := func(mask uint32, t unix.StatxTimestamp) time.Time {
+		if x.Mask&mask == 0 {
+			return time.Time{}
+		}
+		return time.Unix(t.Sec, int64(t.Nsec)).UTC()
+	}
+	s := artifacts.Stat{
+		Kind: kindOf(uint32(x.Mode)), Mode: modeOf(uint32(x.Mode)), Size: int64(x.Size),
+		UID: strconv.FormatUint(uint64(x.Uid), 10), GID: strconv.FormatUint(uint64(x.Gid), 10),
+		Inode: x.Ino, Device: unix.Mkdev(x.Dev_major, x.Dev_minor), Links: uint64(x.Nlink),
+	}
+	s.Times.Modified, s.Times.Accessed = when(unix.STATX_MTIME, x.Mtime), when(unix.STATX_ATIME, x.Atime)
+	s.Times.Changed = when(unix.STATX_CTIME, x.Ctime)
+	if x.Btime.Sec != 0 { // some file systems claim to know, and say 1970
+		s.Times.Born = when(unix.STATX_BTIME, x.Btime)
+	}
+	return s
+}
+
+func fromStat(st *unix.Stat_t) artifacts.Stat {
+	s := artifacts.Stat{
+		Kind: kindOf(st.Mode), Mode: modeOf(st.Mode), Size: st.Size,
+		UID: strconv.FormatUint(uint64(st.Uid), 10), GID: strconv.FormatUint(uint64(st.Gid), 10),
+		Inode: st.Ino, Device: uint64(st.Dev), Links: uint64(st.Nlink), //nolint:unconvert // their width differs by architecture
+	}
+	s.Times.Modified = time.Unix(st.Mtim.Unix()).UTC()
+	s.Times.Accessed = time.Unix(st.Atim.Unix()).UTC()
+	s.Times.Changed = time.Unix(st.Ctim.Unix()).UTC()
+	return s
+}
+
+func kindOf(mode uint32) artifacts.Kind {
+	switch mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		return artifacts.Regular
+	case unix.S_IFDIR:
+		return artifacts.Directory
+	case unix.S_IFLNK:
+		return artifacts.Symlink
+	case unix.S_IFBLK, unix.S_IFCHR:
+		return artifacts.Device
+	case unix.S_IFIFO:
+		return artifacts.Pipe
+	case unix.S_IFSOCK:
+		return artifacts.Socket
+	}
+	return artifacts.Unknown
+}
+
+func modeOf(mode uint32) fs.FileMode {
+	m := fs.FileMode(mode & 0o777)
+	if mode&unix.S_ISUID != 0 {
+		m |= fs.ModeSetuid
+	}
+	if mode&unix.S_ISGID != 0 {
+		m |= fs.ModeSetgid
+	}
+	if mode&unix.S_ISVTX != 0 {
+		m |= fs.ModeSticky
+	}
+	return m
+}
+
+// file is an open regular file. os.File guards the descriptor against a Close while another goroutine reads; the
+// reading itself goes past its poller, so that a pseudo file with nothing to say answers EAGAIN and does not wait.
+type file struct {
+	os     *os.File
+	raw    syscall.RawConn
+	path   artifacts.Path
+	method string
+}
+
+func newFile(fd int, p artifacts.Path, method string) (*file, error) {
+	f := os.NewFile(uintptr(fd), p.String())
+	raw, err := f.SyscallConn()
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &file{os: f, raw: raw, path: p, method: method}, nil
+}
+
+func (f *file) Read(p []byte) (n int, err error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	rawErr := f.raw.Read(func(fd uintptr) bool {
+		for n, err = unix.Read(int(fd), p); errors.Is(err, unix.EINTR); n, err = unix.Read(int(fd), p) {
+		}
+		return true
+	})
+	if err = errors.Join(rawErr, err); err != nil {
+		return max(n, 0), &fs.PathError{Op: "read", Path: f.path.String(), Err: err}
+	}
+	if n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+func (f *file) Close() error { return f.os.Close() }
+
+func (f *file) Method() string { return f.method }
+
+func (f *file) Stat() (s artifacts.Stat, err error) {
+	rawErr := f.raw.Control(func(fd uintptr) { s, err = lstat(int(fd), "", unix.AT_EMPTY_PATH) })
+	if err = errors.Join(rawErr, err); err != nil {
+		return s, &fs.PathError{Op: "stat", Path: f.path.String(), Err: err}
+	}
+	return s, nil
+}
