@@ -1,0 +1,112 @@
+package schema
+
+import (
+	"context"
+	"errors"
+
+	"spor/artifacts"
+)
+
+var errNoWalk = errors.New("the walk that finds its paths did not begin")
+
+// collect takes what the walk found for a definition, in the order of its sources, and what its registry keys hold.
+func (t *target) collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) error {
+	for _, o := range t.left {
+		rec.Note(o)
+	}
+	if len(t.files) > 0 {
+		if err := t.collectFiles(ctx, h, rec); err != nil {
+			return err
+		}
+	}
+	return t.collectKeys(ctx, h, rec)
+}
+
+func (t *target) collectFiles(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) error {
+	f := t.plan.found
+	if !f.hasBegun() {
+		return errNoWalk
+	}
+	hits, outcomes, complete := f.of(t.number)
+	for _, o := range outcomes {
+		rec.Note(o)
+	}
+	if !complete && len(hits) > 0 {
+		rec.Note(artifacts.Outcome{Status: artifacts.Truncated, Reason: "there may be more: the walk did not come to its end"})
+	}
+	for _, hit := range hits {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		if err := t.one(ctx, h, rec, hit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// one takes one path the walk found. Its error means that the run is over.
+func (t *target) one(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, hit hit) error {
+	f := t.plan.found
+	switch {
+	case f.wanted[hit.pattern].listing:
+		return listPath(h, rec, hit.path)
+	case hit.kind == artifacts.Directory:
+		if t.def != nil {
+			rec.Note(artifacts.Outcome{Path: hit.path, Status: artifacts.Skipped, Reason: "a directory, where the definition means a file"})
+		}
+		return nil
+	case !t.collector.Secret && t.plan.withheld(hit.path):
+		rec.Note(artifacts.Outcome{Path: hit.path, Status: artifacts.Skipped, Reason: "secret by another definition: taken only with --include-secrets"})
+		return nil
+	}
+	return rec.Take(ctx, hit.path)
+}
+
+// withheld tells whether a path is named by a secret definition, as the walk found it or as it is spelled.
+func (p *Plan) withheld(path artifacts.Path) bool {
+	if p.options.Secrets {
+		return false
+	}
+	return p.found.has(p.guard, path) || len(p.secrets.matches(names(p.host.OS, path))) > 0
+}
+
+// A pathRecord is the line that is written for what a PATH source names.
+type pathRecord struct {
+	Path       artifacts.Path  `json:"path"`
+	Kind       string          `json:"kind"`
+	Size       int64           `json:"size"` // bytes
+	Times      artifacts.Times `json:"times,omitzero"`
+	Mode       string          `json:"mode,omitempty"` // as ls writes it
+	UID        string          `json:"uid,omitempty"`
+	GID        string          `json:"gid,omitempty"`
+	Inode      uint64          `json:"inode,omitempty"`
+	Device     uint64          `json:"device,omitempty"`
+	Links      uint64          `json:"links,omitempty"`
+	Attributes uint32          `json:"attributes,omitempty"` // Windows FILE_ATTRIBUTE_*
+	Link       artifacts.Path  `json:"link,omitempty"`       // the text of a symbolic link
+}
+
+// listPath records that a path is there, and what its file system says of it.
+func listPath(h *artifacts.Host, rec artifacts.Recorder, p artifacts.Path) error {
+	st, err := h.Files.Lstat(p)
+	if err != nil {
+		rec.Note(artifacts.Outcome{Path: p, Status: status(err), Reason: reason(err)})
+		return nil
+	}
+	line := pathRecord{
+		Path: p, Kind: st.Kind.String(), Size: st.Size, Times: st.Times, UID: st.UID, GID: st.GID,
+		Inode: st.Inode, Device: st.Device, Links: st.Links, Attributes: st.Attributes,
+	}
+	if h.OS != artifacts.Windows {
+		line.Mode = st.Mode.String()
+	}
+	if st.Kind == artifacts.Symlink {
+		line.Link, _ = h.Files.Readlink(p) // a link that cannot be read is still there
+	}
+	if err := rec.Record(line); err != nil {
+		return err
+	}
+	rec.Note(artifacts.Outcome{Path: p, Status: artifacts.Collected, Reason: "listed, without content"})
+	return nil
+}

@@ -1,0 +1,201 @@
+package schema
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+
+	"spor/artifacts"
+)
+
+// found is what the walk finds, by the definition that asked. The walk may be abandoned while it still runs, so that
+// others read what there is under the lock.
+type found struct {
+	wanted []wanted // by number of the pattern; fixed before the walk begins
+
+	mu      sync.Mutex
+	targets []result // by number of the target
+	missed  []bool   // by pattern: something stood in the way, and that it is absent cannot be said
+	seen    []bool   // by pattern: it matched
+	mounts  []artifacts.Outcome
+	matches int
+	begun   bool
+	ended   bool
+	cause   error // why it ended early
+}
+
+// wanted is a pattern of the walk and who wants it.
+type wanted struct {
+	pattern
+	target  int
+	listing bool // PATH: that it is there is enough
+}
+
+// A hit is a path that a pattern matched.
+type hit struct {
+	path    artifacts.Path
+	kind    artifacts.Kind
+	pattern int
+}
+
+// A result is what the walk has for one target.
+type result struct {
+	hits     []hit
+	known    map[known]bool
+	first    int // the target's patterns are wanted[first:last]
+	last     int
+	outcomes []artifacts.Outcome
+	said     map[artifacts.Path]bool // paths with an outcome
+}
+
+type known struct {
+	path    artifacts.Path
+	listing bool
+}
+
+func newFound(w []wanted, targets int) *found {
+	f := &found{wanted: w, targets: make([]result, targets), missed: make([]bool, len(w)), seen: make([]bool, len(w))}
+	for id := len(w) - 1; id >= 0; id-- {
+		r := &f.targets[w[id].target]
+		r.first, r.last = id, max(r.last, id+1)
+	}
+	return f
+}
+
+// hit records a match. Its error means that the walk is over.
+func (f *found) hit(ids []int, p artifacts.Path, kind artifacts.Kind) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, id := range ids {
+		want := &f.wanted[id]
+		if kind == artifacts.Directory && !want.listing && !want.literalEnd() {
+			continue // FILE matches files
+		}
+		f.seen[id] = true
+		r := &f.targets[want.target]
+		key := known{p, want.listing}
+		if r.known[key] {
+			continue
+		}
+		if f.matches++; f.matches > maxMatches {
+			return errMatches
+		}
+		if r.known == nil {
+			r.known = make(map[known]bool)
+		}
+		r.known[key] = true
+		r.hits = append(r.hits, hit{p, kind, id})
+	}
+	return nil
+}
+
+// literalEnd tells whether the last name of a pattern is written out.
+func (p *pattern) literalEnd() bool {
+	last := p.names[len(p.names)-1]
+	return last.glob == "" && last.depth == 0
+}
+
+// note adds an outcome to each target of some patterns, once for a path.
+func (f *found) note(ids []int, o artifacts.Outcome) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, id := range ids {
+		f.say(id, o)
+	}
+}
+
+func (f *found) say(id int, o artifacts.Outcome) {
+	r := &f.targets[f.wanted[id].target]
+	if r.said[o.Path] {
+		return
+	}
+	if r.said == nil {
+		r.said = make(map[artifacts.Path]bool)
+	}
+	r.said[o.Path] = true
+	r.outcomes = append(r.outcomes, o)
+}
+
+// blocked notes an outcome for what stands in the way of patterns.
+func (f *found) blocked(ids []int, o artifacts.Outcome) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, id := range ids {
+		f.missed[id] = true
+		f.say(id, o)
+	}
+}
+
+// barred notes for each pattern that it was not looked for at all.
+func (f *found) barred(ids []int, at artifacts.Path, why string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, id := range ids {
+		f.missed[id] = true
+		f.say(id, artifacts.Outcome{Path: f.wanted[id].text, Status: artifacts.Skipped, Reason: at.String() + ": " + why})
+	}
+}
+
+func (f *found) decision(o artifacts.Outcome) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mounts = append(f.mounts, o)
+}
+
+// begin and end stand around the walk.
+func (f *found) begin() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.begun = true
+}
+
+func (f *found) end(cause error) []artifacts.Outcome {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ended, f.cause = true, cause
+	return slices.Clone(f.mounts)
+}
+
+// of gives what is there for a target: hits in the order of its patterns, and the outcomes of what is not.
+func (f *found) of(target int) (hits []hit, outcomes []artifacts.Outcome, complete bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	r := &f.targets[target]
+	hits = slices.Clone(r.hits)
+	slices.SortStableFunc(hits, func(a, b hit) int { return cmp.Compare(a.pattern, b.pattern) })
+	outcomes = slices.Clone(r.outcomes)
+	complete = f.ended && f.cause == nil
+	for id := r.first; id < r.last; id++ {
+		if f.seen[id] || f.missed[id] {
+			continue
+		}
+		o := artifacts.Outcome{Path: f.wanted[id].text, Status: artifacts.Absent}
+		if !complete {
+			o.Status, o.Reason = artifacts.Failed, "not looked for: the walk ended early"
+			if f.cause != nil {
+				o.Reason += ": " + f.cause.Error()
+			}
+		}
+		outcomes = append(outcomes, o)
+	}
+	return hits, outcomes, complete
+}
+
+func (f *found) hasBegun() bool {
+	if f == nil {
+		return false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.begun
+}
+
+// has tells whether a path was found for a target.
+func (f *found) has(target int, p artifacts.Path) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.targets[target].known[known{p, false}]
+}

@@ -1,0 +1,268 @@
+// Package image examines what is not running: a mounted disk, or a folder into which a tree was copied, as a Host. It
+// reads below that folder alone: no link leads out of it, no device or FIFO in it is opened, and where the system lets
+// us no access time changes.
+package image
+
+import (
+	"bufio"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+
+	"spor/artifacts"
+)
+
+// Folder opens a directory as a host: one of Windows where it holds Windows\System32 (in whatever case), of Linux
+// otherwise. Users and identity are read from it; there is no registry to ask and nothing live. The folder stays open
+// for as long as the host is in use.
+func Folder(dir string) (*artifacts.Host, error) {
+	st, err := os.Stat(dir)
+	if err != nil {
+		return nil, err
+	}
+	if !st.IsDir() {
+		return nil, &fs.PathError{Op: "examine", Path: dir, Err: errors.New("not a directory; a root is a mounted disk or a folder, and a single file is no host")}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	t := &tree{root: root, os: artifacts.Linux}
+	h := &artifacts.Host{Files: t, Root: os.Geteuid() <= 0}
+	if system := t.child(t.child(".", "windows"), "system32"); system != "" {
+		t.os = artifacts.Windows
+		windows(h, t)
+	} else {
+		linux(h, t)
+	}
+	h.OS, h.Identity.OS, h.Identity.Source = t.os, t.os, dir
+	return h, nil
+}
+
+// tree is a folder as the file systems of a host.
+type tree struct {
+	root *os.Root
+	os   artifacts.OS
+}
+
+var _ artifacts.Files = (*tree)(nil)
+
+// drive is where a Windows tree begins: which letter it had, the folder does not tell.
+const drive = `C:\`
+
+// Roots implements artifacts.Files.
+func (t *tree) Roots() []artifacts.Path {
+	if t.os == artifacts.Windows {
+		return []artifacts.Path{drive}
+	}
+	return []artifacts.Path{"/"}
+}
+
+// name is a host's path as a name below the folder.
+func (t *tree) name(p artifacts.Path) (string, error) {
+	s := string(p)
+	if t.os == artifacts.Windows {
+		if len(s) < 2 || !strings.EqualFold(s[:2], drive[:2]) || strings.Contains(s, "/") {
+			return "", &fs.PathError{Op: "find", Path: p.String(), Err: fs.ErrNotExist}
+		}
+		s = strings.ReplaceAll(s[2:], `\`, "/")
+	}
+	if strings.Contains(s, "\x00") {
+		return "", &fs.PathError{Op: "find", Path: p.String(), Err: fs.ErrInvalid}
+	}
+	return cmp.Or(strings.Trim(s, "/"), "."), nil
+}
+
+// Lstat implements artifacts.Files.
+func (t *tree) Lstat(p artifacts.Path) (artifacts.Stat, error) {
+	name, err := t.name(p)
+	if err != nil {
+		return artifacts.Stat{}, err
+	}
+	info, err := t.root.Lstat(name)
+	if err != nil {
+		return artifacts.Stat{}, said(err, p)
+	}
+	return t.stat(name, info), nil
+}
+
+// said is an error with the path as the host spells it. That a name lies below no directory means that it is not there.
+func said(err error, p artifacts.Path) error {
+	var pe *fs.PathError
+	if !errors.As(err, &pe) {
+		return err
+	}
+	if errors.Is(pe.Err, syscall.ENOTDIR) {
+		pe.Err = fs.ErrNotExist
+	}
+	return &fs.PathError{Op: pe.Op, Path: p.String(), Err: pe.Err}
+}
+
+// ReadDir implements artifacts.Files. A name that a Windows path cannot hold, because there is a backslash in it, is
+// left out and said in the error.
+func (t *tree) ReadDir(p artifacts.Path) ([]artifacts.DirEntry, error) {
+	name, err := t.name(p)
+	if err != nil {
+		return nil, err
+	}
+	f, err := openDir(t.root, name)
+	if err != nil {
+		return nil, said(err, p)
+	}
+	defer f.Close()
+	read, err := f.ReadDir(-1)
+	if err != nil {
+		err = said(err, p)
+	}
+	entries := make([]artifacts.DirEntry, 0, len(read))
+	for _, e := range read {
+		if t.os == artifacts.Windows && strings.Contains(e.Name(), `\`) {
+			err = errors.Join(err, fmt.Errorf("%s: a name with a backslash is not read: %q", p, e.Name()))
+			continue
+		}
+		entries = append(entries, artifacts.DirEntry{Name: e.Name(), Kind: kind(e.Type())})
+	}
+	slices.SortFunc(entries, func(a, b artifacts.DirEntry) int { return strings.Compare(a.Name, b.Name) })
+	return entries, err
+}
+
+func kind(m fs.FileMode) artifacts.Kind {
+	switch m.Type() {
+	case 0:
+		return artifacts.Regular
+	case fs.ModeDir:
+		return artifacts.Directory
+	case fs.ModeSymlink:
+		return artifacts.Symlink
+	case fs.ModeNamedPipe:
+		return artifacts.Pipe
+	case fs.ModeSocket:
+		return artifacts.Socket
+	case fs.ModeDevice, fs.ModeDevice | fs.ModeCharDevice:
+		return artifacts.Device
+	}
+	return artifacts.Unknown
+}
+
+// Readlink implements artifacts.Files.
+func (t *tree) Readlink(p artifacts.Path) (artifacts.Path, error) {
+	name, err := t.name(p)
+	if err != nil {
+		return "", err
+	}
+	text, err := t.root.Readlink(name)
+	if err != nil {
+		return "", said(err, p)
+	}
+	return artifacts.Path(text), nil
+}
+
+// Open implements artifacts.Files. What is no regular file is seen before it is opened; should it be swapped in
+// between, it is opened without waiting and closed at once.
+func (t *tree) Open(p artifacts.Path) (artifacts.File, error) {
+	name, err := t.name(p)
+	if err != nil {
+		return nil, err
+	}
+	info, err := t.root.Lstat(name)
+	if err != nil {
+		return nil, said(err, p)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "open", Path: p.String(), Err: artifacts.ErrNotRegular}
+	}
+	f, method, err := openFile(t.root, name)
+	if err != nil {
+		return nil, said(err, p)
+	}
+	if info, err = f.Stat(); err != nil || !info.Mode().IsRegular() {
+		f.Close()
+		return nil, &fs.PathError{Op: "open", Path: p.String(), Err: cmp.Or(err, artifacts.ErrNotRegular)}
+	}
+	return &file{f, t, name, method}, nil
+}
+
+// Mount implements artifacts.Files: what is mounted below the folder, where the system we run on tells.
+func (t *tree) Mount(p artifacts.Path) (artifacts.Mount, bool) {
+	return artifacts.Mount{}, false
+}
+
+// file is an open file of the tree.
+type file struct {
+	*os.File
+	tree   *tree
+	name   string
+	method string
+}
+
+// Stat implements artifacts.File.
+func (f *file) Stat() (artifacts.Stat, error) {
+	info, err := f.File.Stat()
+	if err != nil {
+		return artifacts.Stat{}, err
+	}
+	return f.tree.stat(f.name, info), nil
+}
+
+// Method implements artifacts.File.
+func (f *file) Method() string { return f.method }
+
+// child finds a name in a directory without regard to case, and gives its path below the folder; empty where there is
+// none. An exact spelling goes first.
+func (t *tree) child(dir, name string) string {
+	if dir == "" {
+		return ""
+	}
+	f, err := openDir(t.root, dir)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	found := ""
+	for {
+		names, err := f.Readdirnames(1024)
+		for _, n := range names {
+			if n == name || found == "" && strings.EqualFold(n, name) {
+				found = n
+			}
+		}
+		if err != nil || found == name {
+			break
+		}
+	}
+	switch {
+	case found == "":
+		return ""
+	case dir == ".":
+		return found
+	}
+	return dir + "/" + found
+}
+
+// maxSmall bounds the files that a host's users and identity are read from.
+const maxSmall = 4 << 20
+
+// lines reads a small file of the tree; it is empty where there is none.
+func (t *tree) lines(name string) []string {
+	info, err := t.root.Stat(name)
+	if err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	f, _, err := openFile(t.root, name)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	var lines []string
+	s := bufio.NewScanner(io.LimitReader(f, maxSmall))
+	for s.Scan() {
+		lines = append(lines, s.Text())
+	}
+	return lines
+}

@@ -1,0 +1,65 @@
+package image
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"spor/artifacts"
+)
+
+// openFile opens without leaving an access time (open(2), O_NOATIME), or as it is allowed to, and without waiting.
+func openFile(root *os.Root, name string) (f *os.File, method string, err error) {
+	const flags = os.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY
+	f, err = root.OpenFile(name, flags|unix.O_NOATIME, 0)
+	if errors.Is(err, syscall.EPERM) {
+		f, err = root.OpenFile(name, flags, 0)
+		return f, "read", err
+	}
+	return f, "noatime", err
+}
+
+func openDir(root *os.Root, name string) (*os.File, error) {
+	f, err := root.OpenFile(name, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOATIME, 0)
+	if errors.Is(err, syscall.EPERM) {
+		f, err = root.OpenFile(name, os.O_RDONLY|unix.O_DIRECTORY, 0)
+	}
+	return f, err
+}
+
+// stat adds the birth time, which only statx(2) tells, to what is known of a name.
+func (t *tree) stat(name string, info fs.FileInfo) artifacts.Stat {
+	st := statOf(info)
+	dir, err := t.root.OpenFile(path.Dir(name), unix.O_PATH|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return st
+	}
+	defer dir.Close()
+	var x unix.Statx_t
+	err = unix.Statx(int(dir.Fd()), path.Base(name), unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT, unix.STATX_BTIME|unix.STATX_INO, &x)
+	if err == nil && x.Mask&unix.STATX_BTIME != 0 && x.Ino == st.Inode {
+		st.Times.Born = time.Unix(x.Btime.Sec, int64(x.Btime.Nsec)).UTC()
+	}
+	return st
+}
+
+func statOf(info fs.FileInfo) artifacts.Stat {
+	st := artifacts.Stat{
+		Kind: kind(info.Mode()), Size: info.Size(),
+		Mode: info.Mode() & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky),
+	}
+	st.Times.Modified = info.ModTime().UTC()
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		st.UID, st.GID = strconv.FormatUint(uint64(s.Uid), 10), strconv.FormatUint(uint64(s.Gid), 10)
+		st.Inode, st.Device, st.Links = s.Ino, s.Dev, uint64(s.Nlink) //nolint:unconvert // other widths on other machines
+		st.Times.Accessed = time.Unix(s.Atim.Unix()).UTC()
+		st.Times.Changed = time.Unix(s.Ctim.Unix()).UTC()
+	}
+	return st
+}
