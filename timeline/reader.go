@@ -191,6 +191,9 @@ func (r *Reader) File(ctx context.Context, f *File) (Summary, error) {
 			add(&e) // the sorter counts what it drops
 		}
 	}
+	if f.Item.Link != "" { // there is nothing in it
+		return Summary{Path: f.Path}, ctx.Err()
+	}
 	rc, err := f.Open()
 	if err != nil {
 		return Summary{Path: f.Path}, err
