@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds a release into the folder $1: both programs for every target, what they are made of (CycloneDX), the
 # licences, and SHA-256 sums over all of it. The result depends on the sources, on VERSION, COMMIT and
-# SOURCE_DATE_EPOCH, and on the Go version alone.
+# SOURCE_DATE_EPOCH, and on the Go version alone. CERT_KEY, a fingerprint, makes an agent that takes no other kit than
+# one signed by that key.
 set -euo pipefail
 out=$(mkdir -p "$1" && cd "$1" && pwd)
 cd "$(dirname "$0")/.."
@@ -14,7 +15,7 @@ while read -r os arch; do
     name=$program-$os-$arch
     [ "$os" != windows ] || name=$name.exe
     GOOS=$os GOARCH=$arch go build -trimpath -buildvcs=false \
-      -ldflags "-s -w -buildid= -X main.version=$VERSION -X main.commit=$COMMIT" \
+      -ldflags "-s -w -buildid= -X main.version=$VERSION -X main.commit=$COMMIT -X main.certKey=${CERT_KEY:-}" \
       -o "$out/$name" "./cmd/$program"
   done
 done <build/release/targets.txt

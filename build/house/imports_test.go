@@ -75,7 +75,7 @@ var deep = []struct {
 	why  string
 }{
 	{"cmd/spor", []string{"spor/upload/receive/...", "github.com/tus/tusd/..."}, "the agent has no server"},
-	{"cmd/spor", []string{"html/template", "text/template", "spor/report/..."}, "the agent has no HTML engine"},
+	{"cmd/spor", []string{"html/template", "spor/report/..."}, "the agent has no HTML engine"},
 	{"cmd/spor", []string{"plugin", "net/rpc", "net/http/pprof", "expvar"}, "the agent opens no door"},
 	{"collect", []string{"spor/package/...", "spor/artifacts/schema/...", "github.com/goccy/...", "github.com/ProtonMail/..."}, "the engine knows neither the bundle nor the definitions' YAML"},
 	{"collect/...", []string{"spor/package/...", "net/http"}, "collecting knows nothing of packing and sending"},
@@ -156,6 +156,7 @@ func checkLayer(p *pkg, name string) (complaints []string) {
 		other, ok := strings.CutPrefix(imp, module+"/")
 		switch {
 		case !ok:
+		case fits("cmd/internal/...", other) && fits("cmd/...", name): // what both commands share
 		case strings.HasPrefix(other, "cmd/"):
 			complaints = append(complaints, fmt.Sprintf("%s imports %s: nothing imports a command", name, other))
 		case !fitsAny(layers[i].may, other):
@@ -186,6 +187,8 @@ func TestImportRulesBite(t *testing.T) {
 		{"host links sealing", "collect/host", nil, []string{"spor/package/seal"}, "collect/host links spor/package/seal"},
 		{"vocabulary imports engine", "artifacts", []string{"spor/collect"}, nil, "artifacts imports collect"},
 		{"anything imports a command", "cmd/spor-desk", []string{"spor/cmd/spor"}, nil, "nothing imports a command"},
+		{"a command imports what commands share", "cmd/spor", []string{"spor/cmd/internal/cli"}, nil, ""},
+		{"a library imports what commands share", "upload", []string{"spor/cmd/internal/cli"}, nil, "nothing imports a command"},
 		{"parser imports os", "timeline/format/utmp", []string{"os"}, nil, "timeline/format/utmp imports os"},
 		{"parser imports time", "timeline/format/utmp", []string{"time", "spor/timeline"}, nil, ""},
 		{"parser imports a deeper os", "timeline/format/utmp", []string{"os/user"}, nil, "imports os/user"},
