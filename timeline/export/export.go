@@ -16,7 +16,6 @@ import (
 	"strconv"
 	"strings"
 
-	"spor/artifacts"
 	"spor/timeline"
 )
 
