@@ -7,8 +7,10 @@ import (
 	"spor/timeline/format/utmp"
 )
 
-// All are the parsers in the order they are asked: the strictest first.
-var All = timeline.Formats{
-	utmp.Format,
-	syslog.Format,
+// All gives the parsers in the order they are asked: the strictest first.
+func All() timeline.Formats {
+	return timeline.Formats{
+		utmp.Format,
+		syslog.Format,
+	}
 }
