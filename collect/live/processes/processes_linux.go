@@ -63,11 +63,12 @@ type scan struct {
 	ended  int
 	reused int
 	decoys int
-	closed map[string]int // refusals by what was asked for
+	denied []string         // of the process that is being read: what was refused
+	closed map[string][]int // pids by what was refused
 }
 
 func newScan(h *artifacts.Host, rec artifacts.Recorder) *scan {
-	s := &scan{host: h, files: h.Files, rec: rec, users: map[string]string{}, closed: map[string]int{}}
+	s := &scan{host: h, files: h.Files, rec: rec, users: map[string]string{}, closed: map[string][]int{}}
 	s.images = images{files: h.Files, known: map[fileID]image{}}
 	for _, u := range h.Users {
 		if _, ok := s.users[u.ID]; !ok {
@@ -80,12 +81,14 @@ func newScan(h *artifacts.Host, rec artifacts.Recorder) *scan {
 // process reads one process. It may end meanwhile, and its number may be used again: its start time, read before and
 // after, tells.
 func (s *scan) process(ctx context.Context, pid int) (Process, bool) {
+	s.denied = nil
+	defer func() { s.close(pid) }()
 	stat, err := s.stat(pid)
 	if err != nil {
 		if procfs.Gone(s.files, pid) {
 			s.ended++
 		} else {
-			s.refused("the state", err)
+			s.refused("state", err)
 		}
 		return Process{}, false
 	}
@@ -94,8 +97,8 @@ func (s *scan) process(ctx context.Context, pid int) (Process, bool) {
 	s.status(&p)
 	s.arguments(&p)
 	s.cgroup(&p)
-	s.places(&p)
 	if !p.KernelThread {
+		s.places(&p)
 		s.image(ctx, &p)
 	}
 	switch again, err := s.stat(pid); {
@@ -141,7 +144,7 @@ func (s *scan) fromStat(pid int, stat procfs.Stat) Process {
 // status reads the owner, what it may do, and who debugs it.
 func (s *scan) status(p *Process) {
 	data, err := procfs.Read(s.files, procfs.Of(p.PID, "status"), procfs.Small)
-	s.refused("the status", err)
+	s.refused("status", err)
 	m := procfs.Map(data, ":")
 	uid, gid := append(strings.Fields(m["Uid"]), "", ""), append(strings.Fields(m["Gid"]), "", "") // real, effective, saved, file system
 	p.UserID, p.GroupID = uid[1], gid[1]
@@ -163,7 +166,7 @@ func (s *scan) status(p *Process) {
 // wrote there since.
 func (s *scan) arguments(p *Process) {
 	data, err := procfs.Read(s.files, procfs.Of(p.PID, "cmdline"), maxArguments)
-	s.refused("the command line", err)
+	s.refused("command line", err)
 	if errors.Is(err, procfs.ErrTooLong) {
 		s.rec.Note(artifacts.Outcome{Path: procfs.Of(p.PID, "cmdline"), Status: artifacts.Truncated, Reason: err.Error()})
 	}
@@ -182,7 +185,7 @@ func (s *scan) arguments(p *Process) {
 // that says more than "/".
 func (s *scan) cgroup(p *Process) {
 	data, err := procfs.Read(s.files, procfs.Of(p.PID, "cgroup"), procfs.Small)
-	s.refused("the control group", err)
+	s.refused("control group", err)
 	best := 3
 	for line := range procfs.Lines(data) {
 		f := strings.SplitN(procfs.Text(line), ":", 3)
@@ -225,19 +228,19 @@ func containerID(cgroup string) string {
 // places reads where the process stands: its folder, its root, its namespaces.
 func (s *scan) places(p *Process) {
 	dir, err := s.files.Readlink(procfs.Of(p.PID, "cwd"))
-	s.refused("the folder", err)
+	s.refused("folder", err)
 	if name, gone := strings.CutSuffix(string(dir), deletedMark); gone {
 		dir, p.DirDeleted = artifacts.Path(name), true
 	}
 	p.Dir = dir
 	root, err := s.files.Readlink(procfs.Of(p.PID, "root"))
-	s.refused("the root", err)
+	s.refused("root", err)
 	if root != "/" {
 		p.Root = root
 	}
 	for _, name := range []string{"mnt", "net", "pid", "user"} {
 		link, err := s.files.Readlink(procfs.Of(p.PID, "ns/"+name))
-		s.refused("the namespaces", err)
+		s.refused("namespaces", err)
 		if inode, ok := procfs.Inode(link, name); ok {
 			if p.Namespaces == nil {
 				p.Namespaces = map[string]uint64{}
@@ -251,14 +254,14 @@ func (s *scan) places(p *Process) {
 func (s *scan) image(ctx context.Context, p *Process) {
 	link, err := s.files.Readlink(procfs.Of(p.PID, "exe"))
 	if err != nil {
-		s.refused("the executable", err)
+		s.refused("executable", err)
 		if !errors.Is(err, fs.ErrNotExist) { // a process about to end has none
 			p.ExeError = reason(err)
 		}
 		return
 	}
 	i := s.images.read(ctx, link, procfs.Of(p.PID, "exe"))
-	s.refused("the executable", i.err)
+	s.refused("executable", i.err)
 	p.Exe, p.ExeDeleted, p.ExeReplaced = i.path, i.deleted, i.replaced
 	p.ExeSHA256, p.ExeSize, p.ExeModified = i.sha256, i.size, i.modified
 	if i.err != nil {
@@ -275,20 +278,25 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// refused counts what permissions kept from us.
+// refused keeps in mind what permissions kept from us.
 func (s *scan) refused(what string, err error) {
-	if errors.Is(err, fs.ErrPermission) {
-		s.closed[what]++
+	if errors.Is(err, fs.ErrPermission) && !slices.Contains(s.denied, what) {
+		s.denied = append(s.denied, what)
+	}
+}
+
+// close files a process under what it refused.
+func (s *scan) close(pid int) {
+	if len(s.denied) > 0 {
+		what := strings.Join(s.denied, ", ")
+		s.closed[what] = append(s.closed[what], pid)
 	}
 }
 
 func (s *scan) note() {
 	for _, what := range slices.Sorted(maps.Keys(s.closed)) {
-		count := s.closed[what]
-		if what == "the namespaces" {
-			count = (count + 3) / 4 // four are asked for
-		}
-		s.rec.Note(artifacts.Outcome{Path: "/proc", Status: artifacts.Denied, Reason: fmt.Sprintf("%s of %d processes of others is closed to us", what, count)})
+		pids := s.closed[what]
+		s.rec.Note(artifacts.Outcome{Path: "/proc", Status: artifacts.Denied, Reason: fmt.Sprintf("closed to us of %s: %s", procfs.Count(pids), what)})
 	}
 	if s.ended+s.reused > 0 {
 		s.rec.Note(artifacts.Outcome{Path: "/proc", Status: artifacts.Absent, Reason: fmt.Sprintf("%d processes ended while they were read", s.ended+s.reused)})

@@ -164,6 +164,19 @@ func Gone(f artifacts.Files, pid int) bool {
 	return err != nil
 }
 
+// Count says how many processes, and which where they are few.
+func Count(pids []int) string {
+	const few = 10
+	switch n := len(pids); {
+	case n == 1:
+		return fmt.Sprintf("process %d", pids[0])
+	case n > few:
+		return fmt.Sprintf("%d processes", n)
+	default:
+		return fmt.Sprintf("%d processes %v", n, pids)
+	}
+}
+
 // Inode reads the number out of a link such as "socket:[1161]" or "net:[4026531833]"; false where it is no such link.
 func Inode(link artifacts.Path, kind string) (uint64, bool) {
 	s, ok := strings.CutPrefix(string(link), kind+":[")

@@ -60,12 +60,12 @@ type scan struct {
 	owners      map[int]Owner       // those that were looked up
 	namespaces  map[uint64][]string // names in /proc by inode of their network namespace
 	descriptor  int
-	closed      int // processes whose descriptors we may not list
+	closed      []int // processes whose descriptors we may not see
 	count       int
 	unreadable  map[string]int // lines by table
 	interfaces  map[uint64]string
 	cut         bool
-	nsUnknown   int
+	nsClosed    []int // processes whose namespace we may not see
 	unreachable int
 }
 
@@ -85,9 +85,12 @@ func newScan(h *artifacts.Host, rec artifacts.Recorder) *scan {
 // descriptors notes the sockets a process holds: links "socket:[1161]" in /proc/PID/fd.
 func (s *scan) descriptors(pid int) {
 	entries, err := s.files.ReadDir(procfs.Of(pid, "fd"))
-	if errors.Is(err, fs.ErrPermission) {
-		s.closed++
-	}
+	denied := errors.Is(err, fs.ErrPermission)
+	defer func() {
+		if denied {
+			s.closed = append(s.closed, pid)
+		}
+	}()
 	for _, e := range entries {
 		if s.descriptor++; s.descriptor > maxDescriptors {
 			s.cut = true
@@ -95,6 +98,7 @@ func (s *scan) descriptors(pid int) {
 		}
 		link, err := s.files.Readlink(procfs.Of(pid, "fd/"+e.Name))
 		inode, ok := procfs.Inode(link, "socket")
+		denied = denied || errors.Is(err, fs.ErrPermission)
 		if err != nil || !ok {
 			continue
 		}
@@ -111,7 +115,7 @@ func (s *scan) namespace(pid int) {
 	inode, ok := procfs.Inode(link, "net")
 	if err != nil || !ok {
 		if errors.Is(err, fs.ErrPermission) {
-			s.nsUnknown++
+			s.nsClosed = append(s.nsClosed, pid)
 		}
 		return
 	}
@@ -217,17 +221,19 @@ func (s *scan) unreached() {
 }
 
 func (s *scan) note() {
-	note := func(count int, status artifacts.Status, format string) {
-		if count > 0 {
-			s.rec.Note(artifacts.Outcome{Path: "/proc", Status: status, Reason: fmt.Sprintf(format, count)})
-		}
+	note := func(status artifacts.Status, format string, args ...any) {
+		s.rec.Note(artifacts.Outcome{Path: "/proc", Status: status, Reason: fmt.Sprintf(format, args...)})
 	}
-	note(s.closed, artifacts.Denied, "descriptors of %d processes of others are closed to us: their sockets have no owner here")
-	note(s.nsUnknown, artifacts.Denied, "network namespaces of %d processes of others are closed to us")
+	if len(s.closed) > 0 {
+		note(artifacts.Denied, "closed to us of %s: descriptors, so that their sockets have no owner here", procfs.Count(s.closed))
+	}
+	if len(s.nsClosed) > 0 {
+		note(artifacts.Denied, "closed to us of %s: network namespace", procfs.Count(s.nsClosed))
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.unreadable)) {
-		note(s.unreadable[name], artifacts.Failed, "%d lines of the table "+name+" are not of its form")
+		note(artifacts.Failed, "%d lines of the table %s are not of its form", s.unreadable[name], name)
 	}
 	if s.cut {
-		note(maxSockets, artifacts.Truncated, fmt.Sprintf("more than %%d sockets, or more than %d descriptors", maxDescriptors))
+		note(artifacts.Truncated, "more than %d sockets, or more than %d descriptors", maxSockets, maxDescriptors)
 	}
 }
