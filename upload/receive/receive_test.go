@@ -8,11 +8,10 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,16 +57,12 @@ func start(t testing.TB, store string, change func(*receive.Options)) *desk {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(ctx, ln) }()
-	var stopped bool
-	d.stop = func() {
-		if cancel(); stopped {
-			return
-		}
-		stopped = true
+	d.stop = sync.OnceFunc(func() {
+		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("Serve: %v", err)
 		}
-	}
+	})
 	t.Cleanup(d.stop)
 	return d
 }
@@ -210,17 +205,4 @@ func TestRefused(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(d.store, "c*")); len(left) > 0 {
 		t.Errorf("refused requests left %v", left)
 	}
-}
-
-// request talks to a handler as a client with a token would that is not ours.
-func request(h http.Handler, token, method, path string, body io.Reader, header ...string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(method, path, body)
-	r.Header.Set("Authorization", "Bearer "+token)
-	r.Header.Set("Tus-Resumable", "1.0.0")
-	for i := 0; i < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
-	}
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	return w
 }

@@ -82,14 +82,17 @@ func (r reader) Read(p []byte) (int, error) {
 	return r.r.Read(p)
 }
 
-// settle gives the file its name, and makes receipt, log and record last, in this order: at every moment the next
-// start finds what is still to be done. The mutex is held.
+// settle gives the file its name, and makes log, receipt and record last, in this order: at every moment the next
+// server finds what is still to be done. The mutex is held.
 func (s *store) settle(rec *record) error {
 	name, event := rec.final(), received
 	if rec.Receipt.Announced != "" {
 		name, event = rec.bad(), bad
 	}
 	if err := s.rename(*rec, name); err != nil {
+		return err
+	}
+	if err := s.record(*rec, event); err != nil {
 		return err
 	}
 	if event == received {
@@ -100,9 +103,6 @@ func (s *store) settle(rec *record) error {
 		if err := writeFile(s.root, rec.receipt(), append(b, '\n')); err != nil {
 			return err
 		}
-	}
-	if err := s.record(*rec, event); err != nil {
-		return err
 	}
 	rec.State = event
 	if err := s.save(*rec); err != nil {
