@@ -81,7 +81,7 @@ func (*files) Open(p artifacts.Path) (artifacts.File, error) {
 			return err
 		}
 		real, method, err := openQuietly(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(fd), 0)
-		if errors.Is(err, unix.ENOENT) { // no /proc here
+		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EACCES) { // no /proc here, or our own is closed to us (prctl(2), PR_SET_DUMPABLE)
 			real, method, err = openQuietly(dir, name, noFollow(p))
 		}
 		if err != nil {
