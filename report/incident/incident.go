@@ -1,0 +1,228 @@
+// Package incident is the report a person makes of an incident: the ten groups that CERT-IS asks for, as typed data read
+// from YAML or JSON. Every field may be left out but a way to reach the reporter; what stands there must make sense,
+// and an error names the field. The reporter's identity stays with the receiver (Contact).
+package incident
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// An Incident is the filled-in form. The numbers are those of the ten groups.
+type Incident struct {
+	Contact  Contact   `json:"contact,omitzero"`   // 1
+	TLP      TLP       `json:"tlp,omitempty"`      // 2; empty: not said
+	Start    Start     `json:"start,omitzero"`     // 3
+	What     What      `json:"what,omitzero"`      // 4
+	Systems  []System  `json:"systems,omitempty"`  // 5
+	Ongoing  Ongoing   `json:"ongoing,omitzero"`   // 6
+	Severity Severity  `json:"severity,omitzero"`  // 7
+	Extent   Extent    `json:"extent,omitzero"`    // 8
+	Measures []Measure `json:"measures,omitempty"` // 9
+	Data     []Data    `json:"data,omitempty"`     // 10
+}
+
+// Contact is who reports. It is never handed on without consent.
+type Contact struct {
+	Name         string `json:"name,omitempty"`         // full; asked of constituents and operators of important infrastructure
+	Organisation string `json:"organisation,omitempty"` // likewise
+	Email        string `json:"email,omitempty"`
+	Phone        string `json:"phone,omitempty"`
+	Consent      bool   `json:"consent,omitempty"` // the identity may be handed on to other responders
+}
+
+// Start is when it began.
+type Start struct {
+	Noticed    When   `json:"noticed,omitempty"`
+	FirstTrace When   `json:"first_trace,omitempty"`
+	About      string `json:"about,omitempty"` // in words, where no time can be given
+}
+
+// What happened.
+type What struct {
+	Description string   `json:"description,omitempty"`
+	Class       Class    `json:"class,omitempty"`
+	Taxonomy    string   `json:"taxonomy,omitempty"`   // Reference Security Incident Taxonomy: "malicious-code/ransomware"
+	Malware     []string `json:"malware,omitempty"`    // as the antivirus called it
+	Actor       string   `json:"actor,omitempty"`      //
+	Traces      []string `json:"traces,omitempty"`     // file names, warnings of defences, words of the note
+	DataTaken   Answer   `json:"data_taken,omitempty"` //
+	DataDamaged Answer   `json:"data_damaged,omitempty"`
+}
+
+// A System is affected.
+type System struct {
+	Name      string   `json:"name,omitempty"` // host name
+	Addresses []string `json:"addresses,omitempty"`
+	Domains   []string `json:"domains,omitempty"`
+	URLs      []string `json:"urls,omitempty"`
+	Location  string   `json:"location,omitempty"` // physical
+	Role      string   `json:"role,omitempty"`     // whatever else identifies it
+	Events    []Moment `json:"events,omitempty"`   // as exact a timeline as is known
+}
+
+// A Moment is what a person knows to have happened.
+type Moment struct {
+	Time When   `json:"time"`
+	Text string `json:"text"`
+}
+
+// Ongoing says whether it still goes on.
+type Ongoing struct {
+	State State  `json:"state,omitempty"`
+	Text  string `json:"text,omitempty"`
+}
+
+// Severity says how serious it is.
+type Severity struct {
+	OperationStops Answer `json:"operation_stops,omitempty"` // of something needed
+	Infrastructure Answer `json:"infrastructure,omitempty"`  // the hold could affect that of the company or the nation
+	Text           string `json:"text,omitempty"`
+}
+
+// Extent says how wide it is.
+type Extent struct {
+	Workstations int    `json:"workstations,omitempty"`
+	Servers      int    `json:"servers,omitempty"`
+	Spreading    Answer `json:"spreading,omitempty"` // it may spread
+	Reach        Answer `json:"reach,omitempty"`     // the attacker's control reaches further systems
+	Text         string `json:"text,omitempty"`
+}
+
+// A Measure was taken, or is planned.
+type Measure struct {
+	Time    When   `json:"time,omitempty"`
+	Text    string `json:"text"`
+	Planned bool   `json:"planned,omitempty"`
+}
+
+// Data helps the analysis and does not come with the bundle, or is pointed at in it.
+type Data struct {
+	Kind string `json:"kind,omitempty"` // "mail", "screenshot", "logs", "malware", "disk image", "memory image", …
+	Name string `json:"name,omitempty"`
+	Text string `json:"text,omitempty"`
+}
+
+// MaxSize bounds a form, in bytes.
+const MaxSize = 256 << 10
+
+// Read reads a form in YAML or JSON (what begins with a brace) and checks it. The name is for messages.
+func Read(name string, r io.Reader) (*Incident, error) {
+	text, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(text) > MaxSize {
+		return nil, fmt.Errorf("%s: larger than %d bytes", name, MaxSize)
+	}
+	text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\ufeff")))
+	if len(text) == 0 {
+		return nil, fmt.Errorf("%s: empty", name)
+	}
+	if text[0] != '{' {
+		if text, err = toJSON(text); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	var in Incident
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&in); err != nil {
+		return nil, fmt.Errorf("%s: %s", name, explain(err))
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: something follows the form", name)
+	}
+	if err := in.Check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return &in, nil
+}
+
+// toJSON turns YAML into JSON. A form needs no anchors, and those let a small file become a large one.
+func toJSON(text []byte) (out []byte, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("not YAML: %v", r)
+		}
+	}()
+	file, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		return nil, errors.New(strings.TrimSpace(yaml.FormatError(err, false, true)))
+	}
+	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
+		return nil, errors.New("not one form")
+	}
+	body := file.Docs[0].Body
+	if len(ast.Filter(ast.AliasType, body)) > 0 {
+		return nil, errors.New("YAML aliases are not taken")
+	}
+	var tree any
+	if err := yaml.NodeToValue(body, &tree); err != nil {
+		return nil, errors.New(strings.TrimSpace(yaml.FormatError(err, false, true)))
+	}
+	return json.Marshal(tree)
+}
+
+// explain words json's errors for the person who filled in the form.
+func explain(err error) string {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Sprintf("%s: a %s stands where a %s belongs", wrong.Field, wrong.Value, wrong.Type)
+	}
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return fmt.Sprintf("there is no field %s", name)
+	}
+	return strings.TrimPrefix(err.Error(), "json: ")
+}
+
+// Check says which fields make no sense; all of them, joined.
+func (in *Incident) Check() error {
+	var errs []error
+	bad := func(field, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s: "+format, append([]any{field}, args...)...))
+	}
+	if c := in.Contact; c.Email != "" {
+		if at := strings.LastIndex(c.Email, "@"); at < 1 || at == len(c.Email)-1 || strings.ContainsAny(c.Email, " \t\n<>") {
+			bad("contact.email", "%q is no mail address", c.Email)
+		}
+	}
+	if in.Contact.Email == "" && in.Contact.Phone == "" {
+		bad("contact", "neither email nor phone: nobody could be asked")
+	}
+	if in.Extent.Workstations < 0 {
+		bad("extent.workstations", "%d is less than none", in.Extent.Workstations)
+	}
+	if in.Extent.Servers < 0 {
+		bad("extent.servers", "%d is less than none", in.Extent.Servers)
+	}
+	for i, s := range in.Systems {
+		for j, a := range s.Addresses {
+			if !isAddress(a) {
+				bad(fmt.Sprintf("systems[%d].addresses[%d]", i, j), "%q is no IP address", a)
+			}
+		}
+	}
+	for i, m := range in.Measures {
+		if strings.TrimSpace(m.Text) == "" {
+			bad(fmt.Sprintf("measures[%d].text", i), "empty")
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func isAddress(s string) bool {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return true
+	}
+	_, err := netip.ParsePrefix(s)
+	return err == nil
+}
