@@ -119,10 +119,10 @@ func (d *Detector) add(r *Rule, f Finding) {
 	d.found = append(d.found, f)
 }
 
-// Live shows the records of a collector: the content of live/<collector>.jsonl. A line that is no JSON object is passed
-// over; it is the collector's business.
-func (d *Detector) Live(collector string, jsonl []byte) {
-	line := 0
+// Live shows the records of a collector: the content of the item live/<collector>.jsonl or live/<collector>.2.jsonl. A
+// line that is no JSON object is passed over; it is the collector's business.
+func (d *Detector) Live(item string, jsonl []byte) {
+	collector, line := Collector(item), 0
 	for text := range bytes.Lines(jsonl) {
 		line++
 		var rec Record
@@ -130,10 +130,10 @@ func (d *Detector) Live(collector string, jsonl []byte) {
 			continue
 		}
 		for _, r := range Rules {
-			if r.Live != collector {
+			if r.Live == "" || r.Live != collector {
 				continue
 			}
-			if f := (Finding{Item: "live/" + collector + ".jsonl", Line: line}); r.Record(rec, &f) {
+			if f := (Finding{Item: item, Line: line}); r.Record(rec, &f) {
 				d.add(r, f)
 			}
 		}

@@ -42,7 +42,7 @@ func TestLive(t *testing.T) {
 	}
 	for _, tt := range tests {
 		var d Detector
-		d.Live(tt.collector, []byte(tt.line+"\n"))
+		d.Live("live/"+tt.collector+".jsonl", []byte(tt.line+"\n"))
 		if got := rules(&d); got != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.line, got, tt.want)
 		}
@@ -78,6 +78,7 @@ func TestTap(t *testing.T) {
 		{`C:\Users\Public\akira_readme.txt`, "", "", "high ransom-note-name"},
 		{"/usr/share/doc/how-to-restore.pdf", "", "", ""},
 		{"/srv/readme.txt", "", "", ""},
+		{"", "live/processes.3.jsonl", `{"pid":9,"exe":"/tmp/x"}`, "medium process-temporary-folder"},
 		{"", "live/processes.jsonl", `{"pid":9,"exe":"/tmp/x"}`, "medium process-temporary-folder"},
 	}
 	for _, tt := range tests {
@@ -157,7 +158,7 @@ func FuzzText(f *testing.F) {
 		for _, p := range []artifacts.Path{"/etc/passwd", "/etc/ld.so.preload"} {
 			d.Item(&artifacts.Item{Origin: p}, artifacts.Stored{}, text)
 		}
-		d.Live("processes", []byte(line))
+		d.Live("live/processes.2.jsonl", []byte(line))
 		if _, err := WriteJSON(nil, d.Findings()); err != nil {
 			t.Error(err)
 		}

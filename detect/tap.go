@@ -22,10 +22,10 @@ const maxLive = 64 << 20
 
 // Put hands the item on and returns what the next sink says of it.
 func (t *Tap) Put(ctx context.Context, it artifacts.Item, r io.Reader) (artifacts.Stored, error) {
-	collector := liveName(it.Name)
+	live := Collector(it.Name) != ""
 	keep := keeper{r: r}
 	switch {
-	case collector != "":
+	case live:
 		keep.left = maxLive
 	case it.Origin != "" && t.Detector.Wants(it.Origin):
 		keep.left = MaxText
@@ -34,22 +34,26 @@ func (t *Tap) Put(ctx context.Context, it artifacts.Item, r io.Reader) (artifact
 	if err != nil {
 		return stored, err
 	}
-	if collector != "" {
-		t.Detector.Live(collector, keep.kept)
+	if live {
+		t.Detector.Live(it.Name, keep.kept)
 	} else {
 		t.Detector.Item(&it, stored, keep.kept)
 	}
 	return stored, nil
 }
 
-// liveName is the collector of live/<collector>.jsonl, else empty.
-func liveName(name string) string {
-	rest, ok := strings.CutPrefix(name, "live/")
-	collector, ok2 := strings.CutSuffix(rest, ".jsonl")
-	if !ok || !ok2 || strings.Contains(collector, "/") {
+// Collector is who made an item of live state: "processes" of live/processes.jsonl and, where the records went on in
+// another item, of live/processes.2.jsonl. Empty: the item is none.
+func Collector(item string) string {
+	name, ok := strings.CutPrefix(item, "live/")
+	name, ok2 := strings.CutSuffix(name, ".jsonl")
+	if !ok || !ok2 || strings.Contains(name, "/") {
 		return ""
 	}
-	return collector
+	if stem, number, ok := strings.Cut(name, "."); ok && strings.Trim(number, "0123456789") == "" {
+		return stem
+	}
+	return name
 }
 
 // keeper keeps the beginning of what is read through it.
