@@ -153,7 +153,7 @@ func (s *sender) attempts(ctx context.Context, f io.ReadSeeker, res *Result) (Re
 		case waited >= s.opts.Patience:
 			return receipt, fmt.Errorf("%w; gave up at attempt %d: %w", ErrUnreachable, n, err)
 		}
-		pause := wait/2 + rand.N(wait/2+1) // #nosec: jitter, so that many hosts do not come back at once
+		pause := wait/2 + rand.N(wait/2+1) // jitter, so that many hosts do not come back at once
 		s.opts.Progress(Progress{Name: res.Object.Name, Phase: Waiting, Done: max(best, 0), Size: res.Object.Size, Wait: pause, Err: err})
 		if !sleep(ctx, pause) {
 			return receipt, fmt.Errorf("%w (%w)", context.Cause(ctx), err)
