@@ -163,7 +163,7 @@ func (s *scan) status(p *Process) {
 }
 
 // arguments reads what stands where the arguments were put: words each ended by a zero byte, or whatever the process
-// wrote there since.
+// wrote there since, often padded with zero bytes; so empty arguments at the end are lost.
 func (s *scan) arguments(p *Process) {
 	data, err := procfs.Read(s.files, procfs.Of(p.PID, "cmdline"), maxArguments)
 	s.refused("command line", err)
