@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/windows"
 
 	"spor/artifacts"
+	"spor/collect/live/clock"
 	"spor/collect/winapi"
 )
 
@@ -44,7 +45,11 @@ func open(ctx context.Context) (*artifacts.Host, error) {
 	h.Environ = environ(h.Registry, windir, note)
 	h.Users = users(h, note)
 	h.Identity = identity(h.Registry, note)
-	h.Clock = clock(h.Registry, time.Now(), note)
+	var errs []error
+	h.Clock, errs = clock.Ask(h.Registry, time.Now())
+	for _, err := range errs {
+		note(artifacts.Outcome{Status: winapi.Status(err), Reason: err.Error()})
+	}
 	noteLastAccess(h.Registry, note)
 	return h, ctx.Err()
 }

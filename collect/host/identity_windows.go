@@ -4,9 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
-	"time"
-	"unsafe"
 
 	"golang.org/x/sys/windows"
 
@@ -18,12 +15,11 @@ const (
 	keyVersion  = `HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows NT\CurrentVersion`
 	keyCrypto   = `HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Cryptography`
 	keyFirmware = `HKEY_LOCAL_MACHINE\HARDWARE\DESCRIPTION\System\BIOS`
-	keyTime     = `HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\W32Time\Parameters`
 )
 
 // identity reads what names the machine.
 func identity(reg artifacts.Registry, note func(artifacts.Outcome)) artifacts.Identity {
-	id := artifacts.Identity{OS: artifacts.Windows, Source: "live", Arch: machine()}
+	id := artifacts.Identity{OS: artifacts.Windows, Source: "live", Arch: winapi.NativeMachine()}
 	for _, n := range []struct {
 		into *string
 		kind uint32
@@ -80,69 +76,4 @@ func computerName(kind uint32) (string, error) {
 			return "", err
 		}
 	}
-}
-
-// machine is the processor's architecture in Go's word, whatever we are built for.
-func machine() string {
-	var process, native uint16
-	if err := windows.NewLazySystemDLL("kernel32.dll").NewProc("IsWow64Process2").Find(); err != nil {
-		return ""
-	}
-	if err := windows.IsWow64Process2(windows.CurrentProcess(), &process, &native); err != nil {
-		return ""
-	}
-	return winapi.Machine(native)
-}
-
-var (
-	kernel32                                = windows.NewLazySystemDLL("kernel32.dll")
-	procGetDynamicTimeZoneInformation       = kernel32.NewProc("GetDynamicTimeZoneInformation")
-	systemTimeOfDay                   int32 = 3 // SystemTimeOfDayInformation
-)
-
-// dynamicTimeZone is DYNAMIC_TIME_ZONE_INFORMATION. Biases are minutes west of UTC.
-type dynamicTimeZone struct {
-	windows.Timezoneinformation
-	KeyName         [128]uint16
-	DynamicDisabled byte
-	_               [3]byte
-}
-
-func clock(reg artifacts.Registry, now time.Time, note func(artifacts.Outcome)) artifacts.Clock {
-	c := artifacts.Clock{Now: now.UTC()}
-	var tz dynamicTimeZone
-	r, last, err := winapi.Call(procGetDynamicTimeZoneInformation, uintptr(unsafe.Pointer(&tz)))
-	bias := tz.Bias
-	switch uint32(r) {
-	case 0: // no daylight saving time here
-	case 1:
-		bias += tz.StandardBias
-	case 2:
-		bias += tz.DaylightBias
-	default:
-		err = last
-	}
-	if err != nil {
-		note(artifacts.Outcome{Status: artifacts.Failed, Reason: fmt.Sprintf("time zone: %v", err)})
-	}
-	c.OffsetSeconds = -60 * int(bias)
-	if c.Zone = windows.UTF16ToString(tz.KeyName[:]); c.Zone == "" {
-		c.Zone = windows.UTF16ToString(tz.StandardName[:])
-	}
-	var day struct { // SYSTEM_TIMEOFDAY_INFORMATION, as far as it is always there
-		BootTime, CurrentTime, Bias int64
-		ZoneID, _                   uint32
-		BootBias, SleepBias         uint64
-	}
-	if err := windows.NtQuerySystemInformation(systemTimeOfDay, unsafe.Pointer(&day), uint32(unsafe.Sizeof(day)), nil); err != nil {
-		note(artifacts.Outcome{Status: artifacts.Failed, Reason: fmt.Sprintf("boot time: %v", err)})
-	} else {
-		c.BootTime = winapi.Time(day.BootTime)
-	}
-	sync, err := winapi.ReadKey(reg, keyTime)
-	if err != nil {
-		note(artifacts.Outcome{Path: keyTime, Status: winapi.Status(err), Reason: fmt.Sprintf("time synchronisation: %v", err)})
-	}
-	c.SyncSource = strings.TrimSpace(sync.String("type") + " " + sync.String("ntpserver"))
-	return c
 }

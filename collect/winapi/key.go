@@ -27,11 +27,16 @@ func ReadKey(reg artifacts.Registry, p artifacts.Path) (Key, error) {
 		return nil, fs.ErrNotExist
 	}
 	read, err := reg.Key(p)
+	return KeyOf(read), err
+}
+
+// KeyOf gives the values of a key that was read.
+func KeyOf(read artifacts.RegistryKey) Key {
 	k := make(Key, len(read.Values))
 	for _, v := range read.Values {
 		k[strings.ToLower(v.Name)] = v
 	}
-	return k, err
+	return k
 }
 
 // String is a string value, not expanded; empty where there is none.

@@ -9,8 +9,6 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/windows"
-
-	"spor/artifacts"
 )
 
 var (
@@ -43,19 +41,6 @@ func UTF16(s string) (*uint16, error) {
 	return &u[0], nil
 }
 
-// Status is the kind of outcome an error of a call amounts to.
-func Status(err error) artifacts.Status {
-	switch {
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, windows.ERROR_PRIVILEGE_NOT_HELD),
-		errors.Is(err, windows.STATUS_ACCESS_DENIED), errors.Is(err, windows.STATUS_PRIVILEGE_NOT_HELD):
-		return artifacts.Denied
-	case errors.Is(err, fs.ErrNotExist):
-		return artifacts.Absent
-	default:
-		return artifacts.Failed
-	}
-}
-
 // EnablePrivilege switches on a privilege that the process's token holds. AdjustTokenPrivileges succeeds without doing
 // so where it does not: that is windows.ERROR_NOT_ALL_ASSIGNED here.
 func EnablePrivilege(name string) error {
@@ -82,6 +67,14 @@ func EnablePrivilege(name string) error {
 		return last
 	}
 	return nil
+}
+
+// Text gives the text of a counted string, or empty where there is none.
+func Text(s windows.NTUnicodeString) string {
+	if s.Buffer == nil {
+		return ""
+	}
+	return Decode(unsafe.Slice(s.Buffer, s.Length/2))
 }
 
 // Wine is the version of wine we run on, or empty on Windows.
