@@ -22,7 +22,7 @@ type Host struct {
 	Live     bool      // the machine is running and is the one we run on: system calls answer for it
 	Root     bool      // we run with full privileges (uid 0; an elevated token with SeBackup)
 	Limits   []Outcome // what opening the host could not get, such as a privilege
-	Self     []Path    // our own executable and output: never evidence
+	Self     []Path    // our own executable and output, never evidence; a name that ends in a dot stands for all that begin with it
 }
 
 // Identity is what names a machine, as far as a glance tells. The identity collector tells more.

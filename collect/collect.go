@@ -24,10 +24,14 @@ type Options struct {
 	MaxTotal  int64         // bytes taken in all; zero: no limit
 	Since     time.Time     // files that have not changed since are left out; zero: none are
 	Secrets   bool          // take also what is marked secret
+	Dry       bool          // read nothing: files that would be taken are outcomes with their size and the reason DryRun
 	Log       *slog.Logger
 	Now       func() time.Time
 	Watch     Watcher
 }
+
+// DryRun is the reason of outcomes that a run without Options.Dry would collect.
+const DryRun = "dry run"
 
 // A Watcher is told how a run goes on, from the goroutine that runs it. Its fields may be nil.
 type Watcher struct {
@@ -137,6 +141,8 @@ func (e *engine) unfit(ctx context.Context, c *artifacts.Collector) error {
 		return e.report.Stopped
 	case !c.Supports(e.host.OS):
 		return fmt.Errorf("is not for %s", e.host.OS)
+	case e.opts.Dry && c.Order < artifacts.Walk:
+		return errors.New(DryRun)
 	case c.Secret && !e.opts.Secrets:
 		return errors.New("holds secrets; --include-secrets takes it")
 	case c.Needs&artifacts.NeedsLive != 0 && !e.host.Live:

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 	"sync"
 
@@ -65,7 +66,9 @@ func (r *recorder) Note(o artifacts.Outcome) {
 
 func (r *recorder) note(o artifacts.Outcome) {
 	o.Source = r.collector.Name
-	if r.collector.Required && o.Status != artifacts.Absent && o.Status != artifacts.Collected {
+	// A live collector notes single things that every host refuses (one process, one socket): they are no gap by
+	// themselves. That it took nothing at all is, see settle.
+	if r.collector.Required && r.collector.Needs&artifacts.NeedsLive == 0 && o.Status != artifacts.Absent && o.Status != artifacts.Collected {
 		o.Gap = true
 	}
 	r.best = r.best || o.Status == artifacts.Collected
@@ -249,6 +252,8 @@ func (r *recorder) open(p artifacts.Path) (it artifacts.Item, f artifacts.File, 
 	it = item(p, st)
 	it.Read = e.opts.Now()
 	switch {
+	case e.opts.Dry:
+		return it, nil, "", &artifacts.Outcome{Path: p, Status: artifacts.Skipped, Reason: DryRun, Bytes: st.Size}
 	case e.isSelf(p):
 		return no(artifacts.Skipped, "is our own")
 	case st.Kind == artifacts.Symlink:
@@ -325,13 +330,9 @@ func changed(before artifacts.Stat, f artifacts.File) string {
 }
 
 func (e *engine) isSelf(p artifacts.Path) bool {
-	sep := e.host.OS.Separator()
-	for _, own := range e.host.Self {
-		if p == own || strings.HasPrefix(string(p), strings.TrimSuffix(string(own), sep)+sep) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(e.host.Self, func(own artifacts.Path) bool {
+		return p == own || strings.HasSuffix(string(own), ".") && strings.HasPrefix(string(p), string(own))
+	})
 }
 
 // describe sorts an error of the host into an outcome.

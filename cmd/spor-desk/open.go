@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"spor/cmd/internal/cli"
+	"spor/package/bundle"
+	"spor/report"
+)
+
+// unverified is the name of the file that marks a folder whose content is not what was sealed.
+const unverified = "NOT-VERIFIED.txt"
+
+func openCommand(s cli.Streams) *cobra.Command {
+	var k keyOptions
+	var out, lang string
+	var asJSON, recover bool
+	cmd := &cobra.Command{
+		Use:     "open BUNDLE... --key FILE --out DIR",
+		Short:   "Verify a bundle and extract it into a new folder",
+		Example: `  spor-desk open 2026-017-srv1-*.pgp --key keys/cert-private.asc --out cases/2026-017`,
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, files []string) error {
+			return runOpen(cmd.Context(), s, k, files, openOptions{out, lang, asJSON, recover})
+		},
+	}
+	k.flags(cmd)
+	f := cmd.Flags()
+	f.StringVar(&out, "out", "", "new or empty `folder`")
+	f.StringVar(&lang, "lang", "en", "language of report.html: is, nb or en")
+	f.BoolVar(&recover, "recover", false, "take what can still be read of volumes that are torn or missing")
+	f.BoolVar(&asJSON, "json", false, "the verdict as one JSON object on stdout")
+	cmd.MarkFlagRequired("key")
+	cmd.MarkFlagRequired("out")
+	return cmd
+}
+
+type openOptions struct {
+	out, lang       string
+	asJSON, recover bool
+}
+
+// runOpen extracts into a folder that carries the mark of the unverified until the verdict is good.
+func runOpen(ctx context.Context, s cli.Streams, k keyOptions, files []string, o openOptions) error {
+	if _, err := openKey(s, k.key, k.passphraseFile); err != nil {
+		return err // before a folder is made
+	}
+	root, err := newFolder(o.out)
+	if err != nil {
+		return cli.Fail(cli.Usage, "name a folder that is not there yet", err)
+	}
+	defer root.Close()
+	mark := filepath.Join(o.out, unverified)
+	if err := os.WriteFile(mark, []byte("Opening has not ended: nothing here is verified.\n"), 0o600); err != nil {
+		return cli.Fail(cli.Usage, "", err)
+	}
+	v, err := check(ctx, s, k, files, bundle.NewExtractor(root))
+	if err != nil {
+		return err
+	}
+	if err := writeReport(ctx, o.out, filepath.Join(o.out, "report.html"), o.lang); err != nil && v.Whole() {
+		return cli.Fail(cli.Failed, "", fmt.Errorf("report: %w", err))
+	}
+	if v.Whole() {
+		if err := os.Remove(mark); err != nil {
+			return cli.Fail(cli.Failed, "", err)
+		}
+		return tell(s, v, o.asJSON)
+	}
+	if err := markDifferences(mark, v); err != nil {
+		return cli.Fail(cli.Failed, "", err)
+	}
+	err = tell(s, v, o.asJSON)
+	if o.recover && v.Items > 0 {
+		fmt.Fprintf(s.Err, "spor-desk: recovered %d items; %s says what they are not\n", v.Items, mark)
+	}
+	return err
+}
+
+// newFolder opens a folder that is empty or was not there.
+func newFolder(name string) (*os.Root, error) {
+	entries, err := os.ReadDir(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := os.MkdirAll(name, 0o700); err != nil {
+			return nil, err
+		}
+	case err != nil:
+		return nil, err
+	case len(entries) > 0:
+		return nil, fmt.Errorf("%s is not empty", name)
+	}
+	return os.OpenRoot(name)
+}
+
+// markDifferences leaves a list that nobody can overlook beside what was extracted.
+func markDifferences(name string, v *bundle.Verdict) error {
+	var b strings.Builder
+	b.WriteString("What lies here is NOT, whole and unaltered, what was sealed on the host:\n\n")
+	for _, d := range v.Differences {
+		fmt.Fprintln(&b, d)
+	}
+	return os.WriteFile(name, []byte(b.String()), 0o600)
+}
+
+// writeReport makes the first page of an opened folder.
+func writeReport(ctx context.Context, folder, to, lang string) error {
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	in, err := report.Load(ctx, root.FS())
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(f)
+	return errors.Join(report.Write(w, in, lang), w.Flush(), f.Close())
+}

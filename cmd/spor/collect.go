@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"spor/artifacts"
+	"spor/cmd/internal/cli"
+	"spor/collect"
+)
+
+// collectOptions are the flags of `spor collect`.
+type collectOptions struct {
+	recipients  []string
+	kit         string
+	profiles    []string
+	secrets     bool
+	only, skip  []string
+	definitions []string
+	take        []string
+	root        string
+	out         string
+	upload      []string
+	noUpload    bool
+	token, pin  string
+	caseID      string
+	incident    string
+	operator    string
+	tlp         string
+	since       string
+	volumeSize  cli.Size
+	maxFile     cli.Size
+	maxTotal    cli.Size
+	timeout     time.Duration
+	perSource   time.Duration
+	lowImpact   bool
+	dryRun      bool
+	json        bool
+	quiet       bool
+	verbose     bool
+
+	given []string // what was given on the command line or by the environment, for the custody record
+}
+
+func collectCommand(s cli.Streams) *cobra.Command {
+	o := &collectOptions{volumeSize: 2 << 30, maxFile: 4 << 30, perSource: 15 * time.Minute}
+	cmd := &cobra.Command{
+		Use:   "collect",
+		Short: "Collect, seal and (with a kit or --upload) send; never asks",
+		Example: `  spor collect --recipient cert-public.asc --out E:\ --case 2026-017
+  SPOR_KIT=/mnt/usb/spor.kit spor collect --json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.given = given(cmd)
+			return runCollect(cmd.Context(), o, s)
+		},
+	}
+	f := cmd.Flags()
+	f.StringArrayVar(&o.recipients, "recipient", nil, "OpenPGP public key `file` to seal to; repeat for several")
+	f.StringVar(&o.kit, "kit", "", "the kit `file` (default spor.kit beside the program)")
+	f.StringArrayVar(&o.profiles, "profile", nil, "what to take: volatile, triage (default), ransomware, webserver, full, memory; repeat to add")
+	f.BoolVar(&o.secrets, "include-secrets", false, "also password hashes, private keys, credential stores")
+	f.StringArrayVar(&o.only, "only", nil, "definitions or collectors by `name` or glob, instead of a profile; none: only what --take names")
+	f.StringArrayVar(&o.skip, "skip", nil, "definitions or collectors to leave out, by `name` or glob")
+	f.StringArrayVar(&o.definitions, "definitions", nil, "`folder` of more ForensicArtifacts definitions; the same name replaces ours")
+	f.StringArrayVar(&o.take, "take", nil, "also take this file, folder or glob of the host")
+	f.StringVar(&o.root, "root", "", "examine this mounted disk or `folder` instead of the running host")
+	f.StringVar(&o.out, "out", "", "`folder` the bundle is written to (default: beside the program)")
+	f.StringArrayVar(&o.upload, "upload", nil, "`URL` to send to: https://…, file:///…; repeat for fall-backs")
+	f.BoolVar(&o.noUpload, "no-upload", false, "keep the bundle for a later spor upload")
+	f.StringVar(&o.token, "token", "", "upload token (better by SPOR_TOKEN or the kit: command lines are seen by others)")
+	f.StringVar(&o.pin, "pin", "", "SHA-256 of the receiver's public key, which alone is trusted then")
+	f.StringVar(&o.caseID, "case", "", "case `id`")
+	f.StringVar(&o.incident, "incident", "", "the incident form, answered (YAML or JSON `file`)")
+	f.StringVar(&o.operator, "operator", "", "who collects (default: the account)")
+	f.StringVar(&o.tlp, "tlp", "", "clear, green, amber, amber+strict or red (default amber)")
+	f.StringVar(&o.since, "since", "", "only what changed since a `time` or for a duration: 2026-11-20, 7d, 36h")
+	f.Var(&o.volumeSize, "volume-size", "most bytes of one file of the bundle")
+	f.Var(&o.maxFile, "max-file", "most bytes taken of one file; 0: no limit")
+	f.Var(&o.maxTotal, "max-total", "most bytes taken in all")
+	f.DurationVar(&o.timeout, "timeout", 0, "longest time for the whole run, such as 2h")
+	f.DurationVar(&o.perSource, "source-timeout", o.perSource, "longest time for one source; 0: no limit")
+	f.BoolVar(&o.lowImpact, "low-impact", false, "background priority for processor and disk")
+	f.BoolVar(&o.dryRun, "dry-run", false, "say what would be taken and how much it is; write nothing")
+	f.BoolVar(&o.json, "json", false, "JSON lines on stdout, one object each")
+	f.BoolVar(&o.quiet, "quiet", false, "say only where the bundle is, and what is wrong")
+	f.BoolVar(&o.verbose, "verbose", false, "say what became of each file")
+	return cmd
+}
+
+// runCollect is the unattended collection, from what was asked for to the exit code.
+func runCollect(ctx context.Context, o *collectOptions, s cli.Streams) error {
+	began := time.Now()
+	job, err := prepare(o, began)
+	if err != nil {
+		return err
+	}
+	release, alone, err := onlyOne()
+	if err != nil {
+		return cli.Fail(cli.Failed, "", err)
+	}
+	if !alone {
+		return cli.Fail(cli.Running, "wait for it, or end it", errors.New("another run is active on this host"))
+	}
+	defer release()
+	job.view = newView(s, o)
+	for _, w := range job.warnings {
+		job.view.warn("%s", w)
+	}
+	if o.lowImpact {
+		if err := lowImpact(); err != nil {
+			job.view.warn("low impact: %v", err)
+		}
+	}
+	if err := job.open(ctx); err != nil {
+		return err
+	}
+	if err := job.choose(); err != nil {
+		return err
+	}
+	if o.dryRun {
+		return job.dryRun(ctx)
+	}
+	return job.run(ctx)
+}
+
+// verdict is the exit code of a collection whose bundle is good.
+func verdict(rep *collect.Report, wantSent, sent bool) cli.Code {
+	switch {
+	case errors.Is(rep.Stopped, cli.ErrInterrupted):
+		return cli.Interrupted
+	case wantSent && !sent:
+		return cli.NotSent
+	case len(rep.Gaps()) > 0 || rep.Stopped != nil:
+		return cli.Gaps
+	}
+	return cli.OK
+}
+
+// dryRun walks and looks, but reads nothing and writes nothing.
+func (j *job) dryRun(ctx context.Context) error {
+	var files, bytes int64
+	sizes := map[string][2]int64{}
+	var order []string
+	opts := j.limits()
+	opts.Dry = true
+	opts.Watch.Outcome = func(o artifacts.Outcome) {
+		if o.Reason == collect.DryRun && o.Path != "" {
+			if _, known := sizes[o.Source]; !known {
+				order = append(order, o.Source)
+			}
+			sizes[o.Source] = [2]int64{sizes[o.Source][0] + 1, sizes[o.Source][1] + o.Bytes}
+			files, bytes = files+1, bytes+o.Bytes
+		}
+		j.view.outcome(o)
+	}
+	rep, err := collect.Run(ctx, j.host, j.chosen, nil, opts)
+	if err != nil {
+		return cli.Fail(cli.Failed, "", err)
+	}
+	if !j.opts.json {
+		j.view.clear()
+		for _, name := range order {
+			fmt.Fprintf(j.view.out, "%8d files %10s  %s\n", sizes[name][0], cli.Bytes(sizes[name][1]), name)
+		}
+		fmt.Fprintf(j.view.out, "%8d files %10s  in all, of %d sources; nothing was read or written\n", files, cli.Bytes(bytes), len(j.chosen))
+	} else {
+		j.view.emit("summary", map[string]any{"dry_run": true, "files": files, "bytes": bytes, "sources": len(j.chosen)})
+	}
+	if errors.Is(rep.Stopped, cli.ErrInterrupted) {
+		return cli.Fail(cli.Interrupted, "", nil)
+	}
+	return nil
+}

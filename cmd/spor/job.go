@@ -1,0 +1,324 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/user"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"spor/artifacts"
+	"spor/artifacts/definitions"
+	"spor/artifacts/schema"
+	"spor/build/kit"
+	"spor/cmd/internal/cli"
+	"spor/collect"
+	"spor/collect/host"
+	"spor/collect/image"
+	"spor/collect/live"
+	"spor/package/bundle"
+	"spor/package/manifest"
+	"spor/package/seal"
+	"spor/report/incident"
+	"spor/upload"
+)
+
+// A job is one collection: what was asked for, checked, and what it has come to.
+type job struct {
+	opts       *collectOptions
+	began      time.Time
+	kit        *kit.Kit // nil: none
+	recipients []seal.Recipient
+	targets    []target
+	set        *schema.Set
+	profiles   []string
+	out        string
+	caseID     string
+	operator   string
+	tlp        incident.TLP
+	incident   *incident.Incident // nil: none
+	since      time.Time
+	warnings   []string
+
+	view   *view
+	host   *artifacts.Host
+	chosen []*artifacts.Collector
+}
+
+// prepare reads and checks all that was asked for. It touches nothing of the host and writes nothing.
+func prepare(o *collectOptions, now time.Time) (*job, error) {
+	j := &job{opts: o, began: now}
+	k, signer, err := loadKit(o.kit, now)
+	if err != nil {
+		return nil, err
+	}
+	if j.kit = k; k == nil {
+		k = &kit.Kit{}
+	} else if signer == "" {
+		j.warnings = append(j.warnings, "the kit is not signed: who made it is not certain")
+	}
+	if j.recipients, err = recipients(o.recipients, j.kit, now); err != nil {
+		return nil, err
+	}
+	usage := func(err error) error { return cli.Fail(cli.Usage, "", err) }
+	j.profiles = firstOf(o.profiles, k.Profiles, []string{artifacts.DefaultProfile})
+	if _, unknown := artifacts.ExpandProfiles(j.profiles); unknown != "" {
+		return nil, cli.Fail(cli.Usage, "spor list shows the profiles", fmt.Errorf("no profile is called %q", unknown))
+	}
+	j.caseID = cmp.Or(o.caseID, k.Case, "nocase")
+	if !caseName.MatchString(j.caseID) {
+		return nil, usage(fmt.Errorf("case %q: a case id is 1 to 64 of A-Z a-z 0-9 . _ -, and does not begin with . or -", j.caseID))
+	}
+	if j.tlp, err = incident.ParseTLP(cmp.Or(o.tlp, k.TLP, "amber")); err != nil {
+		return nil, usage(err)
+	}
+	if o.since != "" {
+		if j.since, err = cli.ParseSince(o.since, now); err != nil {
+			return nil, usage(fmt.Errorf("--since: %w", err))
+		}
+	}
+	if int64(o.volumeSize) < bundle.MinVolume {
+		return nil, usage(fmt.Errorf("--volume-size: the least is %s", cli.Bytes(bundle.MinVolume)))
+	}
+	if err := j.readIncident(o.incident); err != nil {
+		return nil, usage(err)
+	}
+	if j.set, err = loadDefinitions(o.definitions); err != nil {
+		return nil, usage(err)
+	}
+	j.operator = cmp.Or(o.operator, account())
+	if j.out, err = outFolder(o.out); err != nil {
+		return nil, cli.Fail(cli.Usage, "name a folder that can be written to with --out, such as a USB stick", err)
+	}
+	if !o.noUpload {
+		j.targets, err = targets(firstOf(o.upload, k.Upload), cmp.Or(o.token, k.Token), cmp.Or(o.pin, k.Pin))
+	}
+	return j, err
+}
+
+var caseName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$`)
+
+func firstOf(lists ...[]string) []string {
+	for _, l := range lists {
+		if len(l) > 0 {
+			return l
+		}
+	}
+	return nil
+}
+
+func (j *job) readIncident(name string) error {
+	if name == "" {
+		return nil
+	}
+	data, err := readSmall(name)
+	if err != nil {
+		return fmt.Errorf("incident: %w", err)
+	}
+	if j.incident, err = incident.Read(name, bytes.NewReader(data)); err != nil {
+		return fmt.Errorf("incident: %w", err)
+	}
+	return nil
+}
+
+// loadDefinitions reads ours and the folders that were named. A bad definition is an error: it must be found before the
+// deployment, not in the evidence.
+func loadDefinitions(folders []string) (*schema.Set, error) {
+	own, err := schema.Load(definitions.FS)
+	if err != nil {
+		return nil, fmt.Errorf("built-in definitions: %w", err)
+	}
+	sets := []*schema.Set{own}
+	for _, dir := range folders {
+		set, err := schema.Load(os.DirFS(dir))
+		if err != nil {
+			return nil, fmt.Errorf("definitions in %s: %w", dir, err)
+		}
+		sets = append(sets, set)
+	}
+	set := schema.Merge(sets...)
+	return set, set.Check()
+}
+
+func account() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return "unknown"
+}
+
+// outFolder makes the folder of the bundle where it is missing, and gives its absolute path.
+func outFolder(name string) (string, error) {
+	if name == "" {
+		exe, err := os.Executable()
+		if err != nil {
+			return "", err
+		}
+		name = filepath.Dir(exe)
+	}
+	dir, err := filepath.Abs(name)
+	if err != nil {
+		return "", err
+	}
+	if st, err := os.Stat(dir); err == nil && !st.IsDir() {
+		return "", fmt.Errorf("%s is not a folder", dir)
+	}
+	return dir, nil
+}
+
+// open opens the host, or the folder that stands for one.
+func (j *job) open(ctx context.Context) error {
+	var err error
+	if j.opts.root != "" {
+		j.host, err = image.Folder(j.opts.root)
+	} else {
+		j.host, err = host.Open(ctx)
+	}
+	if err != nil {
+		code := cli.Failed
+		if j.opts.root != "" {
+			code = cli.Usage
+		}
+		return cli.Fail(code, "", err)
+	}
+	return nil
+}
+
+// choose picks the collectors.
+func (j *job) choose() error {
+	o := j.opts
+	take := make([]artifacts.Path, len(o.take))
+	for i, p := range o.take {
+		take[i] = artifacts.Path(p)
+	}
+	plan := schema.NewPlan(j.set, j.host, schema.Options{Secrets: o.secrets, Take: take})
+	all := slices.Concat(live.All(), plan.All())
+	chosen, err := schema.Choose(all, j.host.OS, schema.Selection{
+		Profiles: j.profiles, Only: o.only, Skip: o.skip, Set: j.set,
+	})
+	if err != nil {
+		return cli.Fail(cli.Usage, "spor list shows the names", err)
+	}
+	j.chosen = plan.Collectors(chosen)
+	return nil
+}
+
+func (j *job) limits() collect.Options {
+	o := j.opts
+	return collect.Options{
+		PerSource: o.perSource, Whole: o.timeout, MaxFile: int64(o.maxFile), MaxTotal: int64(o.maxTotal), Since: j.since,
+		Secrets: o.secrets, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Watch: collect.Watcher{Begin: j.view.begin, Outcome: j.view.outcome},
+	}
+}
+
+// run collects into a bundle and sends it.
+func (j *job) run(ctx context.Context) error {
+	signer, err := seal.NewSigner("spor run key")
+	if err != nil {
+		return cli.Fail(cli.Failed, "", err)
+	}
+	c := &collection{job: j, signer: signer, base: j.baseName()}
+	if err := c.begin(); err != nil {
+		return err
+	}
+	rep, err := collect.Run(ctx, j.host, j.chosen, c.sink(), c.options())
+	if err != nil {
+		return c.broken(err)
+	}
+	if err := c.finish(rep); err != nil {
+		return c.broken(err)
+	}
+	sent := false
+	if len(j.targets) > 0 && !errors.Is(rep.Stopped, cli.ErrInterrupted) {
+		sent = send(ctx, j.view, j.targets, c.paths())
+	}
+	code := verdict(rep, len(j.targets) > 0, sent)
+	c.summary(rep, sent, code)
+	if code == cli.OK {
+		return nil
+	}
+	return cli.Fail(code, c.hint(code), nil)
+}
+
+// baseName is CASE-HOST-TIME: what the bundle's files are called, in letters that every system and receiver takes.
+func (j *job) baseName() string {
+	hostname := strings.Trim(notPlain.ReplaceAllString(j.host.Identity.Hostname, "-"), "-.")
+	if len(hostname) > 48 {
+		hostname = hostname[:48]
+	}
+	return fmt.Sprintf("%s-%s-%s", j.caseID, cmp.Or(hostname, "host"), j.began.UTC().Format("20060102T150405Z"))
+}
+
+var notPlain = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+
+// send tries the targets in turn until one has given a receipt for every volume.
+func send(ctx context.Context, v *view, to []target, paths []string) bool {
+	sources := make([]upload.Source, len(paths))
+	for i, p := range paths {
+		sources[i] = upload.Source{Name: filepath.Base(p), Open: func() (io.ReadSeekCloser, error) { return os.Open(p) }}
+	}
+	for _, t := range to {
+		results, err := upload.Send(ctx, t.Destination, sources, upload.Options{Progress: v.uploading(t.url)})
+		for _, r := range results {
+			v.sent(t.url, r)
+		}
+		if err == nil {
+			return true
+		}
+		if len(results) == 0 {
+			v.warn("%s: %v", t.url, err)
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+	}
+	return false
+}
+
+// tool describes this program, with the hash of the very file that runs.
+func tool() manifest.Tool {
+	t := manifest.Tool{Name: "spor", Version: version, Commit: commit, Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH}
+	exe, err := os.Executable()
+	if err != nil {
+		return t
+	}
+	f, err := os.Open(exe)
+	if err != nil {
+		return t
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err == nil {
+		t.SHA256 = hex.EncodeToString(h.Sum(nil))
+	}
+	return t
+}
+
+// given lists the options of a run for the custody record; tokens are left out.
+func given(cmd *cobra.Command) []string {
+	list := []string{}
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		value := f.Value.String()
+		if f.Name == "token" {
+			value = "(left out)"
+		}
+		list = append(list, "--"+f.Name+"="+value)
+	})
+	return list
+}

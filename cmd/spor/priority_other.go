@@ -1,0 +1,7 @@
+//go:build !linux && !windows
+
+package main
+
+import "errors"
+
+func lowImpact() error { return errors.ErrUnsupported }

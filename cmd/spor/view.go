@@ -1,0 +1,271 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"spor/artifacts"
+	"spor/cmd/internal/cli"
+	"spor/package/manifest"
+	"spor/upload"
+)
+
+// A view shows how a run goes on: JSON lines on stdout, one status line on a terminal, or a plain line every few
+// seconds. The facts are the same in all three.
+type view struct {
+	out, err io.Writer
+	mode     viewMode
+
+	mu       sync.Mutex
+	source   string
+	items    int
+	bytes    int64
+	counts   [6]int // outcomes by status
+	width    int    // of the status line on the screen
+	lastLine time.Time
+}
+
+type viewMode struct {
+	json, quiet, verbose, terminal bool
+}
+
+// plainEvery is how often a run that is not on a terminal says where it is.
+const plainEvery = 5 * time.Second
+
+func newView(s cli.Streams, o *collectOptions) *view {
+	return &view{out: s.Out, err: s.Err, mode: viewMode{o.json, o.quiet, o.verbose, isTerminal(s.Err)}}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	st, err := f.Stat()
+	return err == nil && st.Mode()&os.ModeCharDevice != 0
+}
+
+// emit writes a JSON line with its type first.
+func (v *view) emit(kind string, fields any) {
+	data, err := json.Marshal(fields)
+	if err != nil {
+		return // the fields are ours, and all can be marshalled
+	}
+	line := fmt.Sprintf(`{"type":%q`, kind)
+	if len(data) > 2 {
+		line += "," + string(data[1:])
+	} else {
+		line += "}"
+	}
+	fmt.Fprintln(v.out, line)
+}
+
+// say writes a line for people, over the status line if there is one.
+func (v *view) say(format string, args ...any) {
+	if v.mode.quiet || v.mode.json {
+		return
+	}
+	v.clear()
+	fmt.Fprintf(v.err, "spor: "+format+"\n", args...)
+}
+
+func (v *view) warn(format string, args ...any) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.clear()
+	fmt.Fprintf(v.err, "spor: warning: "+format+"\n", args...)
+}
+
+func (v *view) clear() {
+	if v.width > 0 {
+		fmt.Fprintf(v.err, "\r%s\r", strings.Repeat(" ", v.width))
+		v.width = 0
+	}
+}
+
+type startFacts struct {
+	Version    string   `json:"version"`
+	Case       string   `json:"case"`
+	Host       string   `json:"host"`
+	System     string   `json:"os"`
+	Root       bool     `json:"root"`
+	Profiles   []string `json:"profiles"`
+	Sources    int      `json:"sources"`
+	Recipients []string `json:"recipients"`
+	Signer     string   `json:"signer"`
+	Bundle     string   `json:"bundle"`
+}
+
+func (v *view) start(f startFacts) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.mode.json {
+		v.emit("start", f)
+		return
+	}
+	v.say("collecting from %s (%s), case %s, %d sources", f.Host, f.System, f.Case, f.Sources)
+	for _, r := range f.Recipients {
+		v.say("sealed to %s", r)
+	}
+	v.say("signed with a key made for this run: %s", cli.Groups(f.Signer))
+	if !f.Root {
+		v.say("warning: not run as administrator or root: much cannot be read")
+	}
+}
+
+func (v *view) begin(source string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.source = source
+	v.progress()
+}
+
+func (v *view) outcome(o artifacts.Outcome) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if int(o.Status) < len(v.counts) {
+		v.counts[o.Status]++
+	}
+	v.bytes += o.Bytes
+	if o.Item != "" {
+		v.items++
+	}
+	switch {
+	case v.mode.json:
+		v.emit("outcome", o)
+	case o.Gap:
+		v.say("gap: %s %s %s: %s", o.Source, o.Path, o.Status, o.Reason)
+	case v.mode.verbose && o.Status != artifacts.Absent:
+		v.say("%s %s %s %s", o.Source, o.Path, o.Status, o.Reason)
+	}
+	v.progress()
+}
+
+// progress is called often and shows itself now and then; v.mu is held.
+func (v *view) progress() {
+	now := time.Now()
+	every := plainEvery
+	if v.mode.terminal && !v.mode.json {
+		every = 100 * time.Millisecond
+	}
+	if v.mode.quiet && !v.mode.json || now.Sub(v.lastLine) < every {
+		return
+	}
+	v.lastLine = now
+	switch {
+	case v.mode.json:
+		v.emit("progress", map[string]any{"source": v.source, "items": v.items, "bytes": v.bytes})
+	case v.mode.terminal:
+		line := fmt.Sprintf("spor: %s, %d items, %s", v.source, v.items, cli.Bytes(v.bytes))
+		line = line[:min(len(line), 79)]
+		fmt.Fprintf(v.err, "\r%-*s", v.width, line)
+		v.width = len(line)
+	default:
+		v.say("%s, %d items, %s", v.source, v.items, cli.Bytes(v.bytes))
+	}
+}
+
+func (v *view) volume(path string, vol manifest.Volume) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.mode.json {
+		v.emit("volume", struct {
+			Path string `json:"path"`
+			manifest.Volume
+		}{path, vol})
+	}
+}
+
+func (v *view) uploading(to string) func(upload.Progress) {
+	return func(p upload.Progress) {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		now := time.Now()
+		if now.Sub(v.lastLine) < plainEvery && p.Phase != upload.Waiting {
+			return
+		}
+		v.lastLine = now
+		switch {
+		case v.mode.json:
+			v.emit("upload", map[string]any{"to": to, "name": p.Name, "phase": p.Phase, "done": p.Done, "size": p.Size})
+		case p.Phase == upload.Waiting:
+			v.say("%s: %v; trying again in %s", p.Name, p.Err, p.Wait.Round(time.Second))
+		default:
+			v.say("%s: %s %s of %s", p.Name, p.Phase, cli.Bytes(p.Done), cli.Bytes(p.Size))
+		}
+	}
+}
+
+func (v *view) sent(to string, r upload.Result) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	how := ""
+	if r.Resumed > 0 {
+		how = fmt.Sprintf(" (resumed at %s)", cli.Bytes(r.Resumed))
+	}
+	switch {
+	case v.mode.json:
+		f := map[string]any{"to": to, "name": r.Object.Name, "size": r.Object.Size, "sha256": r.Object.SHA256, "resumed": r.Resumed}
+		if r.Err != nil {
+			f["error"] = r.Err.Error()
+		} else {
+			f["receipt"] = r.Receipt
+		}
+		v.emit("upload", f)
+	case r.Err != nil:
+		v.clear()
+		fmt.Fprintf(v.err, "spor: warning: %s was not sent: %v\n", r.Object.Name, r.Err)
+	case !v.mode.quiet:
+		v.clear()
+		fmt.Fprintf(v.out, "sent     %s, %s%s, receipt of %s for sha256 %s\n", r.Object.Name, cli.Bytes(r.Object.Size), how, r.Receipt.Receiver, r.Receipt.SHA256)
+	}
+}
+
+type summaryFacts struct {
+	Bundle     string                   `json:"bundle"`
+	Volumes    []string                 `json:"volumes"`
+	Items      int                      `json:"items"`
+	Bytes      int64                    `json:"bytes"`
+	Sealed     int64                    `json:"sealed"`
+	Outcomes   map[artifacts.Status]int `json:"outcomes"`
+	Gaps       []artifacts.Outcome      `json:"gaps"`
+	Digest     string                   `json:"digest"`
+	Signer     string                   `json:"signer"`
+	Completion string                   `json:"completion"`
+	Sent       bool                     `json:"sent"`
+	Seconds    float64                  `json:"seconds"`
+	ExitCode   cli.Code                 `json:"exit_code"`
+}
+
+func (v *view) summary(f summaryFacts) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.mode.json {
+		v.emit("summary", f)
+		return
+	}
+	v.clear()
+	for _, name := range f.Volumes {
+		fmt.Fprintf(v.out, "bundle   %s\n", name)
+	}
+	if v.mode.quiet {
+		return
+	}
+	fmt.Fprintf(v.out, "taken    %d items, %s, sealed in %s, %.1f s\n", f.Items, cli.Bytes(f.Bytes), cli.Bytes(f.Sealed), f.Seconds)
+	n := f.Outcomes
+	fmt.Fprintf(v.out, "outcomes %d collected, %d absent, %d denied, %d skipped, %d truncated, %d failed; %d gaps that matter\n",
+		n[artifacts.Collected], n[artifacts.Absent], n[artifacts.Denied], n[artifacts.Skipped], n[artifacts.Truncated], n[artifacts.Failed], len(f.Gaps))
+	for i, g := range f.Gaps {
+		if i == 10 {
+			fmt.Fprintf(v.out, "gap      and %d more\n", len(f.Gaps)-i)
+			break
+		}
+		fmt.Fprintf(v.out, "gap      %s %s %s: %s\n", g.Source, g.Path, g.Status, g.Reason)
+	}
+	fmt.Fprintf(v.out, "signer   %s\ndigest   %s\n", cli.Groups(f.Signer), cli.Groups(f.Digest))
+}
