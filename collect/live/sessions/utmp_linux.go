@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"spor/collect/live/procfs"
@@ -20,9 +21,10 @@ type layout struct{ size, seconds, address int }
 var layouts = [...]layout{{384, 340, 348}, {400, 344, 360}}
 
 // types are the names of ut_type, utmp(5).
-var types = [...]string{"", "run_level", "boot", "clock_new", "clock_old", "init", "login", "user", "dead", "accounting"}
+var types = [...]string{"empty", "run_level", "boot", "clock_new", "clock_old", "init", "login", "user", "dead", "accounting"}
 
-// parseUtmp reads the records of a utmp file, without the empty ones, and tells how many bytes were left over.
+// parseUtmp reads the records of a utmp file, and tells how many bytes were left over. Records of nothing but zero bytes are
+// left out; one that only calls itself empty is not, for that is how tools wipe a login.
 func parseUtmp(data []byte) (list []Session, rest int) {
 	l := layoutOf(data)
 	for ; len(data) >= l.size; data = data[l.size:] {
@@ -49,15 +51,18 @@ func layoutOf(data []byte) layout {
 
 // parse reads one record: type 0, pid 4, line 8, id 40, user 44, host 76, exit 332, session 336, then time and address.
 func (l layout) parse(b []byte) (Session, bool) {
-	kind := int(binary.LittleEndian.Uint16(b))
-	if kind == 0 || kind >= len(types) {
+	if len(bytes.Trim(b, "\x00")) == 0 {
 		return Session{}, false
 	}
+	kind := strconv.Itoa(int(binary.LittleEndian.Uint16(b)))
+	if i := int(binary.LittleEndian.Uint16(b)); i < len(types) {
+		kind = types[i]
+	}
 	s := Session{
-		Source: "utmp", Type: types[kind], PID: int(int32(binary.LittleEndian.Uint32(b[4:]))), Terminal: text(b[8:40]), ID: text(b[40:44]),
+		Source: "utmp", Type: kind, PID: int(int32(binary.LittleEndian.Uint32(b[4:]))), Terminal: text(b[8:40]), ID: text(b[40:44]),
 		User: text(b[44:76]), Host: text(b[76:332]), Login: l.time(b), Address: address(b[l.address : l.address+16]),
 	}
-	if types[kind] == "user" {
+	if kind == "user" {
 		remote := s.Address != "" || s.Host != "" && s.Host[0] != ':' && s.Host != s.Terminal
 		s.Remote = &remote
 	}
