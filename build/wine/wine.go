@@ -15,7 +15,7 @@ import (
 )
 
 // recipe is written into a finished prefix. Changing how a prefix is made means changing it, and old ones are remade.
-const recipe = "spor wine prefix 2: winecfg win10, bcryptprimitives forwarder\n"
+const recipe = "spor wine prefix 3: winecfg win10, Z: on the network, bcryptprimitives forwarder\n"
 
 // Where Debian puts wine; there is no wine64 on its PATH.
 var binDirs = []string{"/usr/lib/wine", "/usr/bin", "/usr/local/bin"}
@@ -101,6 +101,10 @@ func (r *Rig) make(ctx context.Context) error {
 		return err
 	}
 	if err := r.silently(ctx, "winecfg", "/v", "win10"); err != nil {
+		return err
+	}
+	// Z: is all of Linux: a program that collects a host's drives is to leave it alone.
+	if err := r.silently(ctx, "reg", "add", `HKLM\Software\Wine\Drives`, "/v", "z:", "/d", "network", "/f"); err != nil {
 		return err
 	}
 	r.stop(ctx) // the server that wineboot started would end when idle

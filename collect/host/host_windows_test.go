@@ -54,6 +54,13 @@ func TestOpen(t *testing.T) {
 	if !slices.Contains(h.Files.Roots(), artifacts.Path(`C:\`)) {
 		t.Errorf("roots %q lack C:", h.Files.Roots())
 	}
+	if winapi.Wine() != "" { // where Z: is all of Linux, declared to be on the network
+		if slices.Contains(h.Files.Roots(), artifacts.Path(`Z:\`)) || !slices.ContainsFunc(h.Limits, func(o artifacts.Outcome) bool {
+			return o.Path == `Z:\` && o.Status == artifacts.Skipped
+		}) {
+			t.Errorf("roots %q, limits %+v: want Z: left out, and that said", h.Files.Roots(), h.Limits)
+		}
+	}
 	if m, ok := h.Files.Mount(`c:\`); !ok || m.Type == "" || m.Source == "" || m.Class != artifacts.Local {
 		t.Errorf("mount of C: %+v, %t", m, ok)
 	}

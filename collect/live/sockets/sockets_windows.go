@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -55,6 +57,11 @@ func collect(ctx context.Context, _ *artifacts.Host, rec artifacts.Recorder) err
 	}
 	if failed == len(tables) {
 		return errors.New("no table of sockets could be read")
+	}
+	for _, family := range []string{"tcp", "udp"} {
+		if failed == 0 && !slices.ContainsFunc(sockets, func(s Socket) bool { return strings.HasPrefix(s.Protocol, family) }) {
+			rec.Note(artifacts.Outcome{Status: artifacts.Failed, Reason: "no " + family + " socket is listed: every running Windows has some"})
+		}
 	}
 	names := map[int]string{}
 	processes, err := winapi.Processes() // after the sockets: a process that starts meanwhile only adds a name
