@@ -89,6 +89,14 @@ func (d *Destination) start(o upload.Object) error {
 	return refused(f.Close())
 }
 
+// discard makes the next attempt begin anew, also where a file can be emptied but not removed.
+func (d *Destination) discard(o upload.Object) error {
+	if d.root.Remove(part(o)) == nil {
+		return nil
+	}
+	return d.start(o)
+}
+
 // Append writes r at the end of the .part.
 func (d *Destination) Append(ctx context.Context, o upload.Object, offset int64, r io.Reader) error {
 	f, err := d.root.OpenFile(part(o), os.O_WRONLY, 0)
@@ -144,7 +152,7 @@ func (d *Destination) Commit(ctx context.Context, o upload.Object) (upload.Recei
 	case r.SHA256 != o.SHA256:
 		r.Announced = o.SHA256
 		return r, errors.Join(fmt.Errorf("%w: the disk gives back other bytes than were written; use another one", upload.ErrIntegrity),
-			d.root.Remove(part(o)))
+			d.discard(o))
 	}
 	if err := d.root.Rename(part(o), o.Name); err != nil {
 		return upload.Receipt{}, refused(err)

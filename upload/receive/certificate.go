@@ -84,11 +84,9 @@ func keepFirst(root *os.Root, b []byte) error {
 	if err := writeFile(root, mine, b); err != nil {
 		return err
 	}
-	err := root.Link(mine, certFile)
-	switch {
-	case err == nil, errors.Is(err, fs.ErrExist):
-		return root.Remove(mine)
-	default:
+	if err := root.Link(mine, certFile); err != nil && !errors.Is(err, fs.ErrExist) {
 		return root.Rename(mine, certFile) // a file system without links
 	}
+	_ = root.Remove(mine) // if it stays it is a key that nobody uses, or the same one
+	return nil
 }

@@ -457,6 +457,31 @@ func TestAlteredInFlight(t *testing.T) {
 	}
 }
 
+// TestBadUploadsCount sends what is not what it says, again and again: it must not pile up beyond the quotas.
+func TestBadUploadsCount(t *testing.T) {
+	d := start(t, t.TempDir(), func(o *receive.Options) { o.Limits.MaxCase, o.Limits.MaxFiles = 5000, 3 })
+	dst := d.destination(t, tus.Options{Token: d.token(t, "c1")})
+	lie := func(name string, i uint64) error {
+		b, o := uploadtest.Content(name, 1000, i)
+		src := upload.Source{Name: o.Name, Open: func() (io.ReadSeekCloser, error) { return &flipped{ReadSeeker: bytes.NewReader(b)}, nil }}
+		_, err := upload.Send(t.Context(), dst, []upload.Source{src}, once)
+		return err
+	}
+	for i := range uint64(5) {
+		if err := lie("a.pgp", i); !errors.Is(err, upload.ErrIntegrity) {
+			t.Errorf("lie %d: %v; want ErrIntegrity", i, err)
+		}
+	}
+	if records, _ := filepath.Glob(filepath.Join(d.store, ".uploads", "*.json")); len(records) != 1 {
+		t.Errorf("%d records for one bad file", len(records))
+	}
+	for i, want := range []error{upload.ErrIntegrity, upload.ErrIntegrity, upload.ErrQuota} {
+		if err := lie(fmt.Sprintf("b%d.pgp", i), 9); !errors.Is(err, want) {
+			t.Errorf("bad file %d: %v; want %v", i+2, err, want)
+		}
+	}
+}
+
 // flipped gives other bytes once it was sought in, which is after it was hashed.
 type flipped struct {
 	io.ReadSeeker

@@ -6,9 +6,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -175,6 +178,44 @@ func TestKill9(t *testing.T) {
 		}
 	}
 	t.Logf("%d sender kills, %d receiver kills, %d uploads resumed", rounds, rounds+rounds/2, resumed)
+}
+
+// TestThroughProxy sends by way of a CONNECT proxy that the environment names, to a host that only the proxy can find.
+// It is a process of its own because net/http reads the environment once.
+func TestThroughProxy(t *testing.T) {
+	d := start(t, t.TempDir(), nil)
+	asked := make(chan string, 10)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.Method + " " + r.Host
+		c, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		s, err := net.Dial("tcp", strings.TrimPrefix(d.url, "https://"))
+		if err != nil {
+			return
+		}
+		defer s.Close()
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
+		go func() { _, _ = io.Copy(c, s) }()
+		_, _ = io.Copy(s, c)
+	}))
+	defer proxy.Close()
+	b, o := uploadtest.Content("a.pgp", 100_000, 1)
+	file := filepath.Join(t.TempDir(), o.Name)
+	write(t, file, string(b))
+	t.Setenv("HTTPS_PROXY", proxy.URL)
+	s := run(t, "sender", "https://cert.invalid:8443", d.pin, d.token(t, "c1"), "0", file)
+	if err := s.cmd.Wait(); err != nil {
+		t.Fatalf("%v: %s", err, &s.stderr)
+	}
+	if got := <-asked; got != "CONNECT cert.invalid:8443" {
+		t.Errorf("the proxy was asked %q", got)
+	}
+	if names := tree(t, d.store); len(names) != 2 {
+		t.Errorf("the store has %q", names)
+	}
 }
 
 func freeAddr(t *testing.T) string {

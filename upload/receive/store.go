@@ -406,7 +406,7 @@ func (s *store) room(rec record) error {
 		if e.Case != rec.Case || e.ID == rec.ID {
 			continue
 		}
-		if _, ok, err := s.stands(e); err == nil && ok {
+		if s.takesRoom(e) {
 			files++
 			total += min(e.Size, 1<<62-total) // stays far from overflow
 		}
@@ -424,6 +424,15 @@ func (s *store) room(rec record) error {
 		}
 	}
 	return s.diskRoom(need)
+}
+
+// takesRoom tells uploads whose file is there, whole or not, good or bad. What the desk took away counts no more.
+func (s *store) takesRoom(e *entry) bool {
+	_, ok, err := s.stands(e)
+	if e.State == bad {
+		_, ok, err = sizeOf(s.root, e.bad())
+	}
+	return ok && err == nil
 }
 
 func (s *store) diskRoom(need int64) error {

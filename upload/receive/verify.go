@@ -88,6 +88,9 @@ func (s *store) settle(rec *record) error {
 	name, event := rec.final(), received
 	if rec.Receipt.Announced != "" {
 		name, event = rec.bad(), bad
+		if err := s.forgetBad(*rec); err != nil {
+			return err
+		}
 	}
 	if err := s.rename(*rec, name); err != nil {
 		return err
@@ -113,6 +116,20 @@ func (s *store) settle(rec *record) error {
 		s.log.Error("received other content than announced", append(attrs, "announced", rec.SHA256)...)
 	} else {
 		s.log.Info("received", attrs...)
+	}
+	return nil
+}
+
+// forgetBad drops the record of the bad upload whose file is about to be replaced, so that there are never more records
+// than files were sent.
+func (s *store) forgetBad(rec record) error {
+	for id, e := range s.byID {
+		if e.State == bad && e.ID != rec.ID && e.bad() == rec.bad() {
+			if err := s.root.Remove(e.file()); err != nil {
+				return err
+			}
+			delete(s.byID, id)
+		}
 	}
 	return nil
 }

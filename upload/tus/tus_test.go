@@ -259,19 +259,6 @@ func TestCancelEndsARequest(t *testing.T) {
 	}
 }
 
-func TestProxy(t *testing.T) {
-	// net/http reads the environment once, so what is seen here is that a CONNECT proxy is a matter of the default
-	// transport's function: a loopback address is never proxied, whatever the environment says.
-	t.Setenv("HTTPS_PROXY", "http://127.0.0.1:1")
-	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
-	srv := httptest.NewServer(&honest{})
-	defer srv.Close()
-	b, o := uploadtest.Content("a.pgp", 10, 1)
-	if err := send(t, srv.URL, tus.Options{Token: "t"}, b, o); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestNew(t *testing.T) {
 	for _, tt := range []struct {
 		url  string
