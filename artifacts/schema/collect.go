@@ -7,6 +7,8 @@ import (
 	"spor/artifacts"
 )
 
+const withheldReason = "secret by another definition: taken only with --include-secrets"
+
 var errNoWalk = errors.New("the walk that finds its paths did not begin")
 
 // collect takes what the walk found for a definition, in the order of its sources, and what its registry keys hold.
@@ -57,7 +59,7 @@ func (t *target) one(ctx context.Context, h *artifacts.Host, rec artifacts.Recor
 		}
 		return nil
 	case !t.collector.Secret && t.plan.withheld(hit.path):
-		rec.Note(artifacts.Outcome{Path: hit.path, Status: artifacts.Skipped, Reason: "secret by another definition: taken only with --include-secrets"})
+		rec.Note(artifacts.Outcome{Path: hit.path, Status: artifacts.Skipped, Reason: withheldReason})
 		return nil
 	}
 	return rec.Take(ctx, hit.path)

@@ -22,7 +22,8 @@ type Plan struct {
 	expand  *expander
 	targets []*target
 	found   *found
-	secrets *trie // of what is withheld
+	secrets *trie // of the paths that are withheld
+	keys    *trie // of the registry keys that are withheld
 	guard   int   // the target in found that holds what is withheld
 }
 
@@ -116,7 +117,7 @@ func (p *Plan) Collectors(chosen []*artifacts.Collector) []*artifacts.Collector 
 	}
 	paths := newTrie(p.host.OS.FoldsCase())
 	p.guard = len(p.targets)
-	p.secrets = newTrie(p.host.OS.FoldsCase())
+	p.secrets, p.keys = newTrie(p.host.OS.FoldsCase()), newTrie(true)
 	guards := p.guards()
 	for i := range guards {
 		p.secrets.add(guards[i].names, i)
@@ -137,7 +138,8 @@ func (p *Plan) Collectors(chosen []*artifacts.Collector) []*artifacts.Collector 
 
 func newTrie(fold bool) *trie { return &trie{fold: fold} }
 
-// guards are the patterns of all secret definitions, whether they are chosen or not, unless secrets are asked for.
+// guards are the patterns of all secret definitions, whether they are chosen or not, unless secrets are asked for. Those
+// of registry keys go into a trie of their own.
 func (p *Plan) guards() []wanted {
 	if p.options.Secrets {
 		return nil
@@ -151,6 +153,11 @@ func (p *Plan) guards() []wanted {
 		for _, w := range t.files {
 			w.target, w.listing = p.guard, false
 			all = append(all, w)
+		}
+		for _, k := range t.keys {
+			for _, names := range k.variants() {
+				p.keys.add(names, 0)
+			}
 		}
 	}
 	return all

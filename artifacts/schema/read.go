@@ -17,10 +17,11 @@ import (
 )
 
 // Bounds of what Read accepts, well above the largest public definition (17 KB). The YAML parser recurses as deep as
-// its input nests, hence the bound on one document.
+// its input nests, and takes the square of that in time, hence the bounds on one document.
 const (
 	maxFile     = 8 << 20 // bytes
 	maxDocument = 64 << 10
+	maxOpen     = 64 // brackets that are not closed yet
 )
 
 // systems are those the schema names.
@@ -98,6 +99,9 @@ func read(doc document) (artifacts.Definition, []fault) {
 	if len(doc.text) > maxDocument {
 		return artifacts.Definition{}, []fault{{1, fmt.Sprintf("longer than %d bytes", maxDocument)}}
 	}
+	if line := tooDeep(doc.text); line > 0 {
+		return artifacts.Definition{Name: guessName(doc.text)}, []fault{{line, fmt.Sprintf("more than %d brackets are open", maxOpen)}}
+	}
 	file, err := parser.ParseBytes(doc.text, 0)
 	if err != nil {
 		return artifacts.Definition{Name: guessName(doc.text)}, []fault{syntaxFault(err)}
@@ -110,6 +114,25 @@ func read(doc document) (artifacts.Definition, []fault) {
 		r.definition(body.Body)
 	}
 	return r.d, r.faults
+}
+
+// tooDeep gives the line at which too many brackets are open; 0 where there is none. It counts those in quotes too.
+func tooDeep(text []byte) int {
+	open, line := 0, 1
+	for _, c := range text {
+		switch c {
+		case '[', '{':
+			open++
+		case ']', '}':
+			open = max(open-1, 0)
+		case '\n':
+			line++
+		}
+		if open > maxOpen {
+			return line
+		}
+	}
+	return 0
 }
 
 // guessName finds the name in a document that does not parse.

@@ -26,6 +26,16 @@ func (k *wantedKey) label() artifacts.Path {
 	return k.text + ":" + artifacts.Path(*k.value)
 }
 
+// variants are the names of a pattern, and before them, where it ends in `*` or `**`, those of the key whose values it
+// means as well.
+func (k *wantedKey) variants() [][]name {
+	last := len(k.names) - 1
+	if k.value == nil && (k.names[last].depth > 0 || k.names[last].glob == "*") {
+		return [][]name{k.names[:last], k.names}
+	}
+	return [][]name{k.names}
+}
+
 // Bounds of what one pattern may read of a registry.
 const (
 	maxKeys  = 200_000
@@ -45,6 +55,9 @@ type registryRecord struct {
 func (t *target) collectKeys(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) error {
 	for i := range t.keys {
 		w := keyWalk{ctx: ctx, registry: h.Registry, rec: rec, want: &t.keys[i]}
+		if !t.collector.Secret {
+			w.withheld = t.plan.keys
+		}
 		if err := w.run(); err != nil {
 			return err
 		}
@@ -59,20 +72,17 @@ type keyWalk struct {
 	registry artifacts.Registry
 	rec      artifacts.Recorder
 	want     *wantedKey
-	keys     int // asked for
-	found    int // lines written
+	withheld *trie // of keys that are not for this definition
+	keys     int   // asked for
+	found    int   // lines written
 	refused  bool
 }
 
 func (w *keyWalk) run() error {
-	names := w.want.names
-	if last := names[len(names)-1]; w.want.value == nil && (last.depth > 0 || last.glob == "*") {
-		if err := w.match("", names[:len(names)-1]); err != nil { // the values of the key itself
+	for _, names := range w.want.variants() {
+		if err := w.match("", names); err != nil {
 			return err
 		}
-	}
-	if err := w.match("", names); err != nil {
-		return err
 	}
 	o := artifacts.Outcome{Path: w.want.label(), Status: artifacts.Absent}
 	if w.found > 0 {
@@ -196,6 +206,11 @@ func (w *keyWalk) controlSet(p artifacts.Path) (artifacts.Path, bool) {
 
 // record writes a key and its values, or those of its values that are meant.
 func (w *keyWalk) record(key *artifacts.RegistryKey) error {
+	if w.withheld != nil && len(w.withheld.matches(names(artifacts.Windows, key.Path))) > 0 {
+		w.refused = true
+		w.rec.Note(artifacts.Outcome{Path: key.Path, Status: artifacts.Skipped, Reason: withheldReason})
+		return nil
+	}
 	if w.want.value == nil {
 		w.found++
 		if err := w.rec.Record(registryRecord{Key: key.Path, LastWrite: key.LastWrite}); err != nil {
