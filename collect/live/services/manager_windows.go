@@ -119,3 +119,7 @@ func multi(p *uint16) []string {
 	}
 	return all
 }
+
+func stateName(n uint32) string {
+	return name([]string{"", "stopped", "start_pending", "stop_pending", "running", "continue_pending", "pause_pending", "paused"}, n)
+}

@@ -210,10 +210,6 @@ func startName(n uint32) string {
 	return name([]string{"boot", "system", "auto", "manual", "disabled"}, n)
 }
 
-func stateName(n uint32) string {
-	return name([]string{"", "stopped", "start_pending", "stop_pending", "running", "continue_pending", "pause_pending", "paused"}, n)
-}
-
 func name(names []string, n uint32) string {
 	if int64(n) < int64(len(names)) {
 		return names[n]
