@@ -143,7 +143,9 @@ func FuzzZone(f *testing.F) {
 			t.Errorf("rule of %d bytes", len(z.rule))
 		}
 		if z.location != nil {
-			time.Unix(0, 0).In(z.location).Zone()
+			if _, offset := time.Unix(0, 0).In(z.location).Zone(); offset != int(int32(offset)) {
+				t.Errorf("offset of %d s", offset)
+			}
 		}
 	})
 }
