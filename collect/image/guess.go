@@ -3,65 +3,38 @@ package image
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"spor/artifacts"
+	"spor/collect/live/clock"
+	"spor/collect/live/identity"
 )
 
-// linux fills in what a Linux tree says of itself: passwd(5), os-release(5), hostname(5), machine-id(5), localtime(5).
+// linux fills in what a Linux tree says of itself. What time it is there nobody can say; its zone is that of the day
+// when it last wrote a log.
 func linux(h *artifacts.Host, t *tree) {
-	id := &h.Identity
-	id.Hostname = first(t.lines("etc/hostname"))
-	id.MachineID = first(t.lines("etc/machine-id"))
-	release := t.lines("etc/os-release")
-	if release == nil {
-		release = t.lines("usr/lib/os-release")
+	h.Identity = identity.Glance(t)
+	h.Users = identity.Users(t)
+	var last time.Time
+	if st, err := t.Lstat("/var/log"); err == nil {
+		last = st.Times.Modified
 	}
-	for _, line := range release {
-		key, value, _ := strings.Cut(line, "=")
-		value = strings.Trim(strings.TrimSpace(value), `"'`)
-		switch key {
-		case "PRETTY_NAME":
-			id.OSName = value
-		case "VERSION_ID":
-			id.OSVersion = value
-		}
-	}
-	if h.Clock.Zone = first(t.lines("etc/timezone")); h.Clock.Zone == "" {
-		link, _ := t.root.Readlink("etc/localtime") // empty where it is none
-		_, h.Clock.Zone, _ = strings.Cut(link, "zoneinfo/")
-	}
-	for _, line := range t.lines("etc/passwd") {
-		f := strings.Split(line, ":")
-		if len(f) < 7 || strings.HasPrefix(line, "#") || f[5] == "" {
-			continue
-		}
-		h.Users = append(h.Users, artifacts.User{Name: f[0], ID: f[2], Group: f[3], Home: artifacts.Path(f[5]), Shell: f[6]})
-	}
-}
-
-// first is the first line that says something, and is no comment.
-func first(lines []string) string {
-	for _, line := range lines {
-		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
-			return line
-		}
-	}
-	return ""
+	h.Clock = clock.Glance(t, last)
+	h.Clock.Now, h.Clock.BootTime = time.Time{}, time.Time{}
 }
 
 // windows fills in what the folders of a Windows tree tell. Names of machine and owner are in its hives, and SIDs too,
 // except those of the built-in accounts.
 func windows(h *artifacts.Host, t *tree) {
 	system := t.child(".", "windows")
-	spell := func(name string) artifacts.Path { return drive + artifacts.Path(strings.ReplaceAll(name, "/", `\`)) }
 	h.Environ = map[string]string{
 		"systemdrive": strings.TrimRight(drive, `\`),
-		"systemroot":  string(spell(system)),
-		"windir":      string(spell(system)),
+		"systemroot":  string(t.host(system)),
+		"windir":      string(t.host(system)),
 	}
 	for variable, name := range map[string]string{"programfiles": "Program Files", "programfiles(x86)": "Program Files (x86)", "programdata": "ProgramData"} {
 		if found := t.child(".", name); found != "" {
-			h.Environ[variable] = string(spell(found))
+			h.Environ[variable] = string(t.host(found))
 		}
 	}
 	h.Environ["allusersprofile"] = h.Environ["programdata"]
@@ -69,17 +42,17 @@ func windows(h *artifacts.Host, t *tree) {
 	if t.child(".", profiles) == "" {
 		profiles = "documents and settings"
 		if all := t.child(t.child(".", profiles), "all users"); all != "" {
-			h.Environ["allusersprofile"] = string(spell(all))
+			h.Environ["allusersprofile"] = string(t.host(all))
 			if data := t.child(all, "application data"); data != "" {
-				h.Environ["programdata"] = string(spell(data))
+				h.Environ["programdata"] = string(t.host(data))
 			}
 		}
 	}
 	if users := t.child(".", profiles); users != "" {
-		entries, _ := t.ReadDir(spell(users)) // those that can be listed
+		entries, _ := t.ReadDir(t.host(users)) // those that can be listed
 		for _, e := range entries {
 			if e.Kind == artifacts.Directory && !strings.EqualFold(e.Name, "All Users") {
-				h.Users = append(h.Users, artifacts.User{Name: e.Name, Home: spell(users + "/" + e.Name)})
+				h.Users = append(h.Users, artifacts.User{Name: e.Name, Home: t.host(users + "/" + e.Name)})
 			}
 		}
 	}
@@ -89,7 +62,7 @@ func windows(h *artifacts.Host, t *tree) {
 			at = t.child(at, name)
 		}
 		if at != "" {
-			h.Users = append(h.Users, artifacts.User{Name: own.name, ID: own.sid, Home: spell(at)})
+			h.Users = append(h.Users, artifacts.User{Name: own.name, ID: own.sid, Home: t.host(at)})
 		}
 	}
 	slices.SortStableFunc(h.Users, func(a, b artifacts.User) int { return strings.Compare(a.Name, b.Name) })

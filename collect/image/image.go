@@ -4,11 +4,9 @@
 package image
 
 import (
-	"bufio"
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -35,8 +33,19 @@ func Folder(dir string) (*artifacts.Host, error) {
 	}
 	t := &tree{root: root, os: artifacts.Linux}
 	h := &artifacts.Host{Files: t, Root: os.Geteuid() <= 0}
+	var below []artifacts.Mount
+	if below, err = mountsBelow(dir); err != nil {
+		h.Limits = append(h.Limits, artifacts.Outcome{Status: artifacts.Failed, Reason: "what is mounted below " + dir + " is not known, so that network file systems are entered: " + err.Error()})
+	}
 	if system := t.child(t.child(".", "windows"), "system32"); system != "" {
 		t.os = artifacts.Windows
+	}
+	t.mounts = make(map[artifacts.Path]artifacts.Mount, len(below))
+	for _, m := range below {
+		m.Path = t.host(string(m.Path))
+		t.mounts[m.Path] = m
+	}
+	if t.os == artifacts.Windows {
 		windows(h, t)
 	} else {
 		linux(h, t)
@@ -47,8 +56,9 @@ func Folder(dir string) (*artifacts.Host, error) {
 
 // tree is a folder as the file systems of a host.
 type tree struct {
-	root *os.Root
-	os   artifacts.OS
+	root   *os.Root
+	os     artifacts.OS
+	mounts map[artifacts.Path]artifacts.Mount
 }
 
 var _ artifacts.Files = (*tree)(nil)
@@ -77,6 +87,15 @@ func (t *tree) name(p artifacts.Path) (string, error) {
 		return "", &fs.PathError{Op: "find", Path: p.String(), Err: fs.ErrInvalid}
 	}
 	return cmp.Or(strings.Trim(s, "/"), "."), nil
+}
+
+// host is a name below the folder as a path of the host.
+func (t *tree) host(name string) artifacts.Path {
+	name = strings.Trim(name, "/")
+	if t.os == artifacts.Windows {
+		return drive + artifacts.Path(strings.ReplaceAll(name, "/", `\`))
+	}
+	return "/" + artifacts.Path(name)
 }
 
 // Lstat implements artifacts.Files.
@@ -188,9 +207,10 @@ func (t *tree) Open(p artifacts.Path) (artifacts.File, error) {
 	return &file{f, t, name, method}, nil
 }
 
-// Mount implements artifacts.Files: what is mounted below the folder, where the system we run on tells.
+// Mount implements artifacts.Files: what is mounted at the folder and below it, where the system we run on tells.
 func (t *tree) Mount(p artifacts.Path) (artifacts.Mount, bool) {
-	return artifacts.Mount{}, false
+	m, ok := t.mounts[p]
+	return m, ok
 }
 
 // file is an open file of the tree.
@@ -243,26 +263,4 @@ func (t *tree) child(dir, name string) string {
 		return found
 	}
 	return dir + "/" + found
-}
-
-// maxSmall bounds the files that a host's users and identity are read from.
-const maxSmall = 4 << 20
-
-// lines reads a small file of the tree; it is empty where there is none.
-func (t *tree) lines(name string) []string {
-	info, err := t.root.Stat(name)
-	if err != nil || !info.Mode().IsRegular() {
-		return nil
-	}
-	f, _, err := openFile(t.root, name)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	var lines []string
-	s := bufio.NewScanner(io.LimitReader(f, maxSmall))
-	for s.Scan() {
-		lines = append(lines, s.Text())
-	}
-	return lines
 }

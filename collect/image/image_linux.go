@@ -2,17 +2,59 @@ package image
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"spor/artifacts"
+	"spor/collect/live/procfs"
 )
+
+// mountsBelow gives what is mounted at a folder and below it, with paths below the folder. What is mounted at the
+// folder itself was named, and is entered whatever it is.
+func mountsBelow(dir string) ([]artifacts.Mount, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return nil, err
+	}
+	f, err := os.Open("/proc/self/mountinfo")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, procfs.MaxMountInfo))
+	if err != nil {
+		return nil, err
+	}
+	dir = strings.TrimSuffix(dir, "/")
+	var below []artifacts.Mount
+	for _, m := range procfs.Mounts(data) {
+		rest, ok := strings.CutPrefix(string(m.Path), dir)
+		if m.Path == "/" {
+			rest, ok = "", dir == ""
+		}
+		switch {
+		case !ok || rest != "" && rest[0] != '/':
+			continue
+		case rest == "":
+			m.Class = artifacts.Local
+		}
+		m.Path = artifacts.Path(rest)
+		below = append(below, m.Mount)
+	}
+	return below, nil
+}
 
 // openFile opens without leaving an access time (open(2), O_NOATIME), or as it is allowed to, and without waiting.
 func openFile(root *os.Root, name string) (f *os.File, method string, err error) {

@@ -24,3 +24,6 @@ func statOf(info fs.FileInfo) artifacts.Stat {
 	st.Times.Modified = info.ModTime().UTC()
 	return st
 }
+
+// mountsBelow knows of none here.
+func mountsBelow(string) ([]artifacts.Mount, error) { return nil, nil }
