@@ -6,6 +6,7 @@ import (
 	"spor/collect/live/clock"
 	"spor/collect/live/identity"
 	"spor/collect/live/processes"
+	"spor/collect/live/services"
 	"spor/collect/live/sessions"
 	"spor/collect/live/sockets"
 )
@@ -18,6 +19,7 @@ func All() []*artifacts.Collector {
 		sockets.Collector,
 		processes.Collector,
 		sessions.Collector,
+		services.Collector,
 		identity.Collector,
 	}
 }
