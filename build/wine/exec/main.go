@@ -1,4 +1,4 @@
-// Command run runs a Windows program of this project under wine: go run ./build/wine/run EXE [ARGUMENT...]
+// Command exec runs a Windows program of this project under wine: go run ./build/wine/exec EXE [ARGUMENT...]
 package main
 
 import (
@@ -16,7 +16,7 @@ func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
 	if len(args) == 0 {
-		fmt.Fprintln(os.Stderr, "run: usage: run EXE [ARGUMENT...]; SPOR_WINE names the folder of the prefix, default .cache/wine")
+		fmt.Fprintln(os.Stderr, "exec: usage: exec EXE [ARGUMENT...]; SPOR_WINE names the folder of the prefix, default .cache/wine")
 		return 2
 	}
 	dir := os.Getenv("SPOR_WINE")
@@ -27,7 +27,7 @@ func run(args []string) int {
 	defer cancel()
 	code, err := runIn(ctx, dir, args)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "run:", err)
+		fmt.Fprintln(os.Stderr, "exec:", err)
 		return 1
 	}
 	return code
