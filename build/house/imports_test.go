@@ -23,6 +23,7 @@ var layers = []layer{
 	{"collect/...", []string{"artifacts", "collect/..."}}, // neither the bundle nor the definitions' YAML
 	{"package/manifest", []string{"artifacts"}},
 	{"package/seal", nil},
+	{"package/seal/...", []string{"package/seal"}},
 	{"package/sample", nil},
 	{"package/bundle", []string{"artifacts", "package/manifest", "package/seal"}},
 	{"timeline", []string{"artifacts"}},
@@ -30,8 +31,10 @@ var layers = []layer{
 	{"timeline/...", []string{"artifacts", "timeline", "timeline/format/..."}},
 	{"detect/...", []string{"artifacts", "timeline", "detect/..."}},
 	{"upload/...", []string{"upload/..."}},
-	{"report", []string{"artifacts", "package/...", "timeline", "detect"}},
+	{"report/incident", nil}, // the form itself: the agent reads it too
+	{"report", []string{"artifacts", "package/...", "timeline", "detect", "report/..."}},
 	{"build/kit", []string{"package/seal"}},
+	{"build/kit/...", []string{"build/kit"}},
 	{"build/...", []string{"build/..."}},
 	{"cmd/...", []string{"..."}},
 }
@@ -47,12 +50,12 @@ var direct = []struct {
 	why           string
 }{
 	{
-		pkgs:    []string{"artifacts/...", "collect/...", "package/...", "timeline/...", "detect/...", "upload/...", "report/...", "build/kit"},
+		pkgs:    []string{"artifacts/...", "collect/...", "package/...", "timeline/...", "detect/...", "upload/...", "report/...", "build/kit/..."},
 		imports: []string{"flag", "github.com/spf13/..."},
 		why:     "only cmd knows flags",
 	},
 	{
-		pkgs:    []string{"artifacts/...", "collect/...", "package/...", "timeline/...", "detect/...", "upload/...", "report/...", "cmd/...", "build/kit"},
+		pkgs:    []string{"artifacts/...", "collect/...", "package/...", "timeline/...", "detect/...", "upload/...", "report/...", "cmd/...", "build/kit/..."},
 		imports: []string{"os/exec", "plugin"},
 		why:     "nothing executes a program of the host",
 	},
@@ -75,8 +78,9 @@ var deep = []struct {
 	why  string
 }{
 	{"cmd/spor", []string{"spor/upload/receive/...", "github.com/tus/tusd/..."}, "the agent has no server"},
-	{"cmd/spor", []string{"html/template", "spor/report/..."}, "the agent has no HTML engine"},
+	{"cmd/spor", []string{"html/template", "spor/report", "spor/build/kit/instruction"}, "the agent has no HTML engine"},
 	{"cmd/spor", []string{"plugin", "net/rpc", "net/http/pprof", "expvar"}, "the agent opens no door"},
+	{"cmd/...", []string{"testing", "testing/...", "net/http/httptest"}, "what tests need stays with the tests"},
 	{"collect", []string{"spor/package/...", "spor/artifacts/schema/...", "github.com/goccy/...", "github.com/ProtonMail/..."}, "the engine knows neither the bundle nor the definitions' YAML"},
 	{"collect/...", []string{"spor/package/...", "net/http"}, "collecting knows nothing of packing and sending"},
 	{"artifacts", []string{"github.com/...", "os/exec", "net"}, "the vocabulary stands alone"},
@@ -201,6 +205,9 @@ func TestImportRulesBite(t *testing.T) {
 		{"agent links tusd", "cmd/spor", nil, []string{"github.com/tus/tusd/v2/pkg/handler"}, "no server"},
 		{"desk links tusd", "cmd/spor-desk", nil, []string{"github.com/tus/tusd/v2/pkg/handler"}, ""},
 		{"agent links templates", "cmd/spor", nil, []string{"html/template"}, "no HTML engine"},
+		{"agent links the form", "cmd/spor", nil, []string{"spor/report/incident"}, ""},
+		{"agent links the report", "cmd/spor", nil, []string{"spor/report"}, "no HTML engine"},
+		{"desk links test keys", "cmd/spor-desk", nil, []string{"testing"}, "stays with the tests"},
 		{"sealing imports the manifest", "package/seal", []string{"spor/package/manifest"}, nil, "package/seal imports package/manifest"},
 		{"destination imports sealing", "upload/tus", []string{"spor/package/seal"}, nil, "upload/tus imports package/seal"},
 		{"timeline imports a bundle", "timeline", []string{"spor/package/bundle"}, nil, "timeline imports package/bundle"},
