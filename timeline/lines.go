@@ -14,13 +14,16 @@ const MaxLine = 64 << 10
 type Line struct {
 	Offset int64  // of its first byte
 	Text   []byte // without the line end; valid until the next line
-	Cut    int64  // bytes over MaxLine, left out
+	Cut    int64  // bytes over the bound, left out
 }
 
-// Lines reads text line by line. An error ends it.
-func Lines(r io.Reader) iter.Seq2[Line, error] {
+// Lines reads text line by line, keeping MaxLine of each. An error ends it.
+func Lines(r io.Reader) iter.Seq2[Line, error] { return LinesMax(r, MaxLine) }
+
+// LinesMax is Lines with a bound of its own.
+func LinesMax(r io.Reader, most int) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
-		b := bufio.NewReaderSize(r, MaxLine)
+		b := bufio.NewReaderSize(r, most)
 		offset := int64(0)
 		for {
 			text, err := b.ReadSlice('\n')

@@ -1,0 +1,69 @@
+package report
+
+import (
+	"strconv"
+	"strings"
+
+	"spor/report/incident"
+)
+
+// incident puts what the reporter says into rows, in the order of the ten groups; the TLP stands at the top of the page.
+func (v *view) incident(in *incident.Incident) {
+	if in == nil {
+		return
+	}
+	t := v.T
+	add := func(label string, lines ...string) {
+		if lines = compact(lines...); len(lines) > 0 {
+			v.Incident = append(v.Incident, row{Label: label, Lines: cleanAll(lines)})
+		}
+	}
+	named := func(label, value string) string {
+		if value == "" {
+			return ""
+		}
+		return label + ": " + value
+	}
+	c := in.Contact
+	add(t.Contact, strings.Join(compact(c.Name, c.Organisation), ", "), c.Email, c.Phone)
+	add(t.Start, named(t.Noticed, string(in.Start.Noticed)), named(t.FirstTrace, string(in.Start.FirstTrace)), in.Start.About)
+	w := in.What
+	add(t.What, w.Description)
+	add(t.Class, t.Classes[string(w.Class)], w.Taxonomy)
+	add(t.Malware, w.Malware...)
+	add(t.Actor, w.Actor)
+	add(t.Traces, w.Traces...)
+	add(t.DataTaken, t.Answers[string(w.DataTaken)])
+	add(t.DataDamaged, t.Answers[string(w.DataDamaged)])
+	for _, s := range in.Systems {
+		lines := []string{strings.Join(compact(s.Name, s.Role, s.Location), " · "), strings.Join(append(append(append([]string{}, s.Addresses...), s.Domains...), s.URLs...), ", ")}
+		for _, e := range s.Events {
+			lines = append(lines, string(e.Time)+" "+e.Text)
+		}
+		add(t.Systems, lines...)
+	}
+	add(t.Ongoing, t.States[string(in.Ongoing.State)], in.Ongoing.Text)
+	s := in.Severity
+	add(t.Severity, named(t.OperationStops, t.Answers[string(s.OperationStops)]), named(t.Infra, t.Answers[string(s.Infrastructure)]), s.Text)
+	e := in.Extent
+	add(t.Extent, count(e.Workstations, t.Workstations), count(e.Servers, t.Servers), named(t.Spreading, t.Answers[string(e.Spreading)]), named(t.Reach, t.Answers[string(e.Reach)]), e.Text)
+	var measures []string
+	for _, m := range in.Measures {
+		line := strings.Join(compact(string(m.Time), m.Text), " ")
+		if m.Planned {
+			line += " (" + t.Planned + ")"
+		}
+		measures = append(measures, line)
+	}
+	add(t.Measures, measures...)
+	for _, d := range in.Data {
+		add(t.Data, strings.Join(compact(d.Kind, d.Name, d.Text), " · "))
+	}
+}
+
+func count(n int, what string) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n) + " " + what
+}
