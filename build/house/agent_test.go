@@ -1,0 +1,154 @@
+package house
+
+import (
+	"debug/elf"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// opening are the functions through which sealed evidence is read again. The agent shares packages with the desk, so
+// import rules cannot keep them out; the linker does, as long as nothing in the agent calls them.
+var opening = []string{
+	"spor/package/seal.Open",
+	"spor/package/seal.OpenKey",
+	"spor/package/bundle.Check",
+	"github.com/ProtonMail/go-crypto/openpgp.ReadMessage",
+	"github.com/ProtonMail/gopenpgp/v2/crypto.(*KeyRing).Decrypt",
+	"github.com/ProtonMail/gopenpgp/v2/crypto.(*KeyRing).DecryptStream",
+	"github.com/ProtonMail/gopenpgp/v2/crypto.(*KeyRing).DecryptSessionKey",
+	"net.Listen",
+	"net/http.(*Server).Serve",
+	"os/exec.(*Cmd).Start",
+}
+
+func TestAgentCannotOpenServeOrExecute(t *testing.T) {
+	agent := functions(t, build(t, "spor"))
+	for _, complaint := range checkFunctions(agent, opening) {
+		t.Errorf("spor: %s", complaint)
+	}
+	desk := functions(t, build(t, "spor-desk"))
+	for _, name := range opening {
+		if strings.HasPrefix(name, "spor/") && !desk[name] {
+			t.Errorf("%s is not in spor-desk either: it has another name now, and this test looks for nothing", name)
+		}
+	}
+}
+
+func checkFunctions(have map[string]bool, banned []string) (complaints []string) {
+	for _, name := range banned {
+		if have[name] {
+			complaints = append(complaints, fmt.Sprintf("%s is linked", name))
+		}
+	}
+	return complaints
+}
+
+func TestFunctionRuleBites(t *testing.T) {
+	have := map[string]bool{"main.main": true, "net.Listen": true}
+	if got := checkFunctions(have, opening); len(got) != 1 || got[0] != "net.Listen is linked" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// What docs/exit-codes.md says, both programs say, with the same words up to the first semicolon or full stop.
+func TestExitCodesAreDocumented(t *testing.T) {
+	documented := codes(string(read(t, "docs/exit-codes.md")), regexp.MustCompile(`(?m)^\| (\d+) \| (.+?) \|`))
+	for _, program := range []string{"spor", "spor-desk"} {
+		out, err := exec.CommandContext(t.Context(), build(t, program), "help", "exit-codes").Output()
+		if err != nil {
+			t.Fatalf("%s help exit-codes: %v", program, err)
+		}
+		said := codes(string(out), regexp.MustCompile(`(?m)^ +(\d+)  (.+)$`))
+		for _, complaint := range checkCodes(said, documented) {
+			t.Errorf("%s: %s", program, complaint)
+		}
+	}
+}
+
+func codes(text string, line *regexp.Regexp) map[string]string {
+	all := map[string]string{}
+	for _, m := range line.FindAllStringSubmatch(text, -1) {
+		all[m[1]] = m[2]
+	}
+	return all
+}
+
+func checkCodes(said, documented map[string]string) (complaints []string) {
+	if len(said) == 0 {
+		return []string{"says no exit codes"}
+	}
+	both := maps.Clone(said)
+	maps.Copy(both, documented)
+	for _, code := range slices.Sorted(maps.Keys(both)) {
+		if said[code] != documented[code] {
+			complaints = append(complaints, fmt.Sprintf("exit code %s is %q, documented as %q", code, said[code], documented[code]))
+		}
+	}
+	return complaints
+}
+
+func TestExitCodeRuleBites(t *testing.T) {
+	for _, tt := range []struct {
+		said, documented map[string]string
+		want             int
+	}{
+		{map[string]string{"0": "done"}, map[string]string{"0": "done"}, 0},
+		{map[string]string{"0": "done"}, map[string]string{"0": "well done"}, 1},
+		{map[string]string{"0": "done", "9": "new"}, map[string]string{"0": "done"}, 1},
+		{map[string]string{"0": "done"}, map[string]string{"0": "done", "9": "old"}, 1},
+		{nil, nil, 1},
+	} {
+		if got := checkCodes(tt.said, tt.documented); len(got) != tt.want {
+			t.Errorf("%v, documented %v: got %q, want %d complaints", tt.said, tt.documented, got, tt.want)
+		}
+	}
+}
+
+// build makes a program for this machine, with its table of functions.
+func build(t *testing.T, program string) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("SKIPPED: builds both programs; not with -short")
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("SKIPPED: reads the functions of an ELF file; only on Linux")
+	}
+	file := filepath.Join(t.TempDir(), program)
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", file, "./cmd/"+program)
+	cmd.Dir, cmd.Env = root(t), append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return file
+}
+
+func functions(t *testing.T, file string) map[string]bool {
+	t.Helper()
+	f, err := elf.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	symbols, err := f.Symbols()
+	if err = errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]bool{}
+	for _, s := range symbols {
+		if elf.ST_TYPE(s.Info) == elf.STT_FUNC {
+			all[s.Name] = true
+		}
+	}
+	if !all["main.main"] {
+		t.Fatalf("%s: no main.main among %d functions", file, len(all))
+	}
+	return all
+}
