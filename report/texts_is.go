@@ -15,7 +15,7 @@ var icelandic = texts{
 	},
 	Items: "Gagnaliðir", Size: "Stærð", Gaps: "Vantar", Findings: "Grunsamlegt", Events: "Atburðir", Volumes: "Hlutar",
 
-	Incident: "Lýsing tilkynnanda", IncidentNote: "Fyllt út af manneskju. Ekki er upplýst hver tilkynnti nema með samþykki.",
+	Incident: "Lýsing tilkynnanda", IncidentNote: "Útfyllt af tilkynnanda. Ekki er upplýst hver tilkynnti nema með samþykki.",
 	Contact: "Samskiptaupplýsingar", Start: "Upphaf atviks", Noticed: "uppgötvað", FirstTrace: "fyrstu ummerki", What: "Hvað gerðist", Class: "Flokkur", Malware: "Spilliforrit", Actor: "Árásaraðili",
 	Traces: "Ummerki", DataTaken: "Gögn tekin", DataDamaged: "Gögn skemmd", Systems: "Kerfi", Ongoing: "Stendur atvikið yfir", Severity: "Alvarleiki", OperationStops: "Nauðsynlegur rekstur stöðvast",
 	Infra: "Getur haft áhrif á innviði", Extent: "Umfang", Workstations: "vinnustöðvar", Servers: "þjónar", Spreading: "Getur breiðst út", Reach: "Nær til fleiri kerfa",
