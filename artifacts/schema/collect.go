@@ -3,6 +3,7 @@ package schema
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"spor/artifacts"
 )
@@ -36,23 +37,43 @@ func (t *target) collectFiles(ctx context.Context, h *artifacts.Host, rec artifa
 	if !complete && len(hits) > 0 {
 		rec.Note(artifacts.Outcome{Status: artifacts.Truncated, Reason: "there may be more: the walk did not come to its end"})
 	}
-	for _, hit := range hits {
-		if err := ctx.Err(); err != nil {
+	return t.take(ctx, h, rec, hits)
+}
+
+// take takes or lists what was found, in order, and says for each pattern that lists how much that was.
+func (t *target) take(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, hits []hit) error {
+	listed := 0
+	for i, hit := range hits {
+		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if err := t.one(ctx, h, rec, hit); err != nil {
+		want := &t.plan.found.wanted[hit.pattern]
+		if !want.listing {
+			if err := t.one(ctx, rec, hit); err != nil {
+				return err
+			}
+			continue
+		}
+		done, err := listPath(h, rec, hit.path)
+		if err != nil {
 			return err
+		}
+		if done {
+			listed++
+		}
+		if i+1 == len(hits) || hits[i+1].pattern != hit.pattern {
+			if listed > 0 {
+				rec.Note(artifacts.Outcome{Path: want.text, Status: artifacts.Collected, Reason: fmt.Sprintf("%d listed, without content", listed)})
+			}
+			listed = 0
 		}
 	}
 	return nil
 }
 
-// one takes one path the walk found. Its error means that the run is over.
-func (t *target) one(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, hit hit) error {
-	f := t.plan.found
+// one takes one file or link the walk found. Its error means that the run is over.
+func (t *target) one(ctx context.Context, rec artifacts.Recorder, hit hit) error {
 	switch {
-	case f.wanted[hit.pattern].listing:
-		return listPath(h, rec, hit.path)
 	case hit.kind == artifacts.Directory:
 		if t.def != nil {
 			rec.Note(artifacts.Outcome{Path: hit.path, Status: artifacts.Skipped, Reason: "a directory, where the definition means a file"})
@@ -89,12 +110,12 @@ type pathRecord struct {
 	Link       artifacts.Path  `json:"link,omitempty"`       // the text of a symbolic link
 }
 
-// listPath records that a path is there, and what its file system says of it.
-func listPath(h *artifacts.Host, rec artifacts.Recorder, p artifacts.Path) error {
+// listPath records that a path is there, and what its file system says of it. Its error means that the run is over.
+func listPath(h *artifacts.Host, rec artifacts.Recorder, p artifacts.Path) (done bool, err error) {
 	st, err := h.Files.Lstat(p)
 	if err != nil {
 		rec.Note(artifacts.Outcome{Path: p, Status: status(err), Reason: reason(err)})
-		return nil
+		return false, nil
 	}
 	line := pathRecord{
 		Path: p, Kind: st.Kind.String(), Size: st.Size, Times: st.Times, UID: st.UID, GID: st.GID,
@@ -106,9 +127,5 @@ func listPath(h *artifacts.Host, rec artifacts.Recorder, p artifacts.Path) error
 	if st.Kind == artifacts.Symlink {
 		line.Link, _ = h.Files.Readlink(p) // a link that cannot be read is still there
 	}
-	if err := rec.Record(line); err != nil {
-		return err
-	}
-	rec.Note(artifacts.Outcome{Path: p, Status: artifacts.Collected, Reason: "listed, without content"})
-	return nil
+	return true, rec.Record(line)
 }

@@ -168,7 +168,14 @@ func (f *found) of(target int) (hits []hit, outcomes []artifacts.Outcome, comple
 	slices.SortStableFunc(hits, func(a, b hit) int { return cmp.Compare(a.pattern, b.pattern) })
 	outcomes = slices.Clone(r.outcomes)
 	complete = f.ended && f.cause == nil
+	own := make(map[int]bool)
+	for _, h := range hits {
+		own[h.pattern] = true
+	}
 	for id := r.first; id < r.last; id++ {
+		if f.wanted[id].listing && f.seen[id] && !own[id] {
+			outcomes = append(outcomes, artifacts.Outcome{Path: f.wanted[id].text, Status: artifacts.Collected, Reason: "listed for another pattern of the definition"})
+		}
 		if f.seen[id] || f.missed[id] {
 			continue
 		}

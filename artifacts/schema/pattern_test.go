@@ -14,10 +14,27 @@ func TestMatch(t *testing.T) {
 		glob, name string
 		want       bool
 	}{
-		{"*", "", true}, {"*", "a.b", true}, {"a*b*c", "aXbYc", true}, {"a*b*c", "aXbY", false}, {"?", "é", true}, {"??", "é", false},
-		{"?", "\xff", true}, {"[\xff]", "\xff", true}, {"[^a]", "\xff", true}, {"[a-c]x", "bx", true}, {"[!a-c]x", "bx", false},
-		{"[]]", "]", true}, {"[!]]", "]", false}, {"[a-]", "-", true}, {"[-a]", "-", true}, {"[z-a]", "m", false}, {"[", "[", true}, {"a[", "a[", true},
-		{"[æ-ø]", "ø", true}, {"a**b", "axyb", true}, {"*a", strings.Repeat("a", 50) + "b", false},
+		{"*", "", true},
+		{"*", "a.b", true},
+		{"a*b*c", "aXbYc", true},
+		{"a*b*c", "aXbY", false},
+		{"?", "é", true},
+		{"??", "é", false},
+		{"?", "\xff", true},
+		{"[\xff]", "\xff", true},
+		{"[^a]", "\xff", true},
+		{"[a-c]x", "bx", true},
+		{"[!a-c]x", "bx", false},
+		{"[]]", "]", true},
+		{"[!]]", "]", false},
+		{"[a-]", "-", true},
+		{"[-a]", "-", true},
+		{"[z-a]", "m", false},
+		{"[", "[", true},
+		{"a[", "a[", true},
+		{"[æ-ø]", "ø", true},
+		{"a**b", "axyb", true},
+		{"*a", strings.Repeat("a", 50) + "b", false},
 	}
 	for _, test := range tests {
 		if got := match(test.glob, test.name); got != test.want {

@@ -17,7 +17,7 @@ sources:
 - type: FILE
   attributes: {paths: ['/etc/passwd', '/etc/missing*', '/etc', '/etc/pipe', '%%users.sid%%/x', '%%environ_none%%/y', '/a/../b', '/']}
 - type: PATH
-  attributes: {paths: ['/etc', '/var/run', '/none']}
+  attributes: {paths: ['/etc', '/var/run', '/none', '/et*']}
 - type: FILE
   attributes: {paths: ['C:\x', 'C:\y'], separator: '\'}
   supported_os: [Windows]
@@ -45,9 +45,10 @@ func TestOutcomes(t *testing.T) {
 		`Mixed skipped HKEY_LOCAL_MACHINE\Software: there is no registry to ask on this host or image`,
 		"Mixed absent /etc/missing*",
 		"Mixed absent /none",
+		"Mixed collected /et*: listed for another pattern of the definition",
 		"Mixed skipped /etc: a directory, where the definition means a file",
-		"Mixed collected /etc: listed, without content",
-		"Mixed collected /var/run: listed, without content",
+		"Mixed collected /etc: 1 listed, without content",
+		"Mixed collected /var/run: 1 listed, without content",
 	})
 	same(t, "lines", rec.lines, []string{
 		`Mixed {"path":"/etc","kind":"directory","size":0,"mode":"----------"}`,
@@ -59,7 +60,7 @@ func TestPlanned(t *testing.T) {
 	set := definitions(t, mixed)
 	plan := NewPlan(set, linuxHost(newFake(artifacts.Linux)), Options{})
 	got := plan.Planned(plan.All())
-	if len(got) != 1 || len(got[0].Paths) != 7 || len(got[0].Left) != 8 || got[0].Paths[0] != "/etc/passwd" {
+	if len(got) != 1 || len(got[0].Paths) != 8 || len(got[0].Left) != 8 || got[0].Paths[0] != "/etc/passwd" {
 		t.Errorf("planned %+v", got)
 	}
 	c := plan.All()[0]

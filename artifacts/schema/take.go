@@ -2,7 +2,6 @@ package schema
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"spor/artifacts"
@@ -62,13 +61,5 @@ func (t *target) collectTake(ctx context.Context, h *artifacts.Host, rec artifac
 	if !complete && len(hits) > 0 {
 		rec.Note(artifacts.Outcome{Status: artifacts.Truncated, Reason: "there may be more: the walk did not come to its end"})
 	}
-	for _, hit := range hits {
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("after %s: %w", hit.path, context.Cause(ctx))
-		}
-		if err := t.one(ctx, h, rec, hit); err != nil {
-			return err
-		}
-	}
-	return nil
+	return t.take(ctx, h, rec, hits)
 }

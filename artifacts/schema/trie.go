@@ -172,6 +172,16 @@ func (s states) step(key string) (ends []int, below states) {
 	return ends, below
 }
 
+// names tells whether a name is written out in any of the states.
+func (s states) names(key string) bool {
+	for _, st := range s {
+		if st.at != nil && st.at.literals[key] != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // written leaves out the states within a `**`: those that go on only by names or wildcards of one name.
 func (s states) written() states {
 	var some states

@@ -81,9 +81,6 @@ func (w *walker) walk(ctx context.Context) error {
 
 // visit goes on from one directory. Its error means that the walk is over.
 func (w *walker) visit(ctx context.Context, dir artifacts.Path, pseudo bool, at states, depth int) error {
-	if err := ctx.Err(); err != nil {
-		return context.Cause(ctx)
-	}
 	if at = w.fresh(dir, at); len(at) == 0 {
 		return nil
 	}
@@ -96,7 +93,7 @@ func (w *walker) visit(ctx context.Context, dir artifacts.Path, pseudo bool, at 
 	if pseudo {
 		at = w.withoutStars(dir, at)
 	}
-	listed := make(map[string]bool)
+	listed := make(map[string]bool) // of the names that are written out
 	if w.mustList(at) {
 		list, err := w.list(dir, keep)
 		if err != nil {
@@ -107,7 +104,9 @@ func (w *walker) visit(ctx context.Context, dir artifacts.Path, pseudo bool, at 
 			if len(ends)+len(below) == 0 {
 				continue
 			}
-			listed[w.trie.key(e.Name)] = true
+			if at.names(w.trie.key(e.Name)) {
+				listed[w.trie.key(e.Name)] = true
+			}
 			if err := w.arrive(ctx, arrival{w.os.Join(dir, e.Name), e.Kind, ends, below, pseudo, depth}); err != nil {
 				return err
 			}
@@ -203,6 +202,9 @@ type arrival struct {
 
 // arrive decides about mounts, before the name is touched, and then about what the name is.
 func (w *walker) arrive(ctx context.Context, a arrival) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	m, mounted := w.files.Mount(a.path)
 	if mounted && m.Class == artifacts.Remote {
 		w.remote(m, a.ends, a.below)
