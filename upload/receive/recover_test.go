@@ -212,8 +212,11 @@ func TestShutdownCutsAndResumes(t *testing.T) {
 	token := d.token(t, "c1")
 	b, o := uploadtest.Content("a.pgp", 2<<20, 1)
 	dst := d.destination(t, tus.Options{Token: token, Chunk: 256 << 10})
-	time.AfterFunc(400*time.Millisecond, d.stop)
-	_, err := upload.Send(t.Context(), dst, []upload.Source{source(o.Name, b)}, upload.Options{Rate: 1 << 20, Patience: -1})
+	_, err := upload.Send(t.Context(), dst, []upload.Source{source(o.Name, b)}, upload.Options{Rate: 2 << 20, Patience: -1, Progress: func(p upload.Progress) {
+		if p.Phase == upload.Sending && p.Done > 600<<10 {
+			go d.stop()
+		}
+	}})
 	if err == nil {
 		t.Fatal("the server shut down and the upload went on")
 	}

@@ -226,16 +226,16 @@ func TestStall(t *testing.T) {
 func TestSlowIsNotStalled(t *testing.T) {
 	srv := httptest.NewServer(&honest{})
 	defer srv.Close()
-	d, err := tus.New(srv.URL, tus.Options{Token: "t", Idle: 400 * time.Millisecond})
+	d, err := tus.New(srv.URL, tus.Options{Token: "t", Idle: 800 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, o := uploadtest.Content("a.pgp", 600_000, 1)
+	b, o := uploadtest.Content("a.pgp", 800_000, 1)
 	src := upload.Source{Name: o.Name, Open: func() (io.ReadSeekCloser, error) { return nopCloser{bytes.NewReader(b)}, nil }}
 	began := time.Now()
 	_, err = upload.Send(t.Context(), d, []upload.Source{src}, upload.Options{Patience: -1, Rate: 400_000})
-	if took := time.Since(began); err != nil || took < 1200*time.Millisecond {
-		t.Errorf("1.5 seconds of sending with 0.4 idle allowed: %v after %v", err, took)
+	if took := time.Since(began); err != nil || took < 1800*time.Millisecond {
+		t.Errorf("two seconds of sending with 0.8 idle allowed: %v after %v", err, took)
 	}
 }
 
