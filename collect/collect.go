@@ -110,8 +110,12 @@ func (e *engine) note(o artifacts.Outcome) {
 
 // source runs one collector and settles what became of it.
 func (e *engine) source(ctx context.Context, c *artifacts.Collector) error {
-	if why := e.unfit(ctx, c); why != nil {
-		e.note(artifacts.Outcome{Source: c.Name, Status: artifacts.Skipped, Reason: why.Error(), Gap: c.Required || isLimit(why)})
+	if over := context.Cause(ctx); over != nil {
+		e.note(artifacts.Outcome{Source: c.Name, Status: artifacts.Skipped, Reason: over.Error(), Gap: c.Required || isLimit(over)})
+		return nil
+	}
+	if why := e.unfit(c); why != "" {
+		e.note(artifacts.Outcome{Source: c.Name, Status: artifacts.Skipped, Reason: why})
 		return nil
 	}
 	if e.opts.Watch.Begin != nil {
@@ -132,25 +136,21 @@ func (e *engine) source(ctx context.Context, c *artifacts.Collector) error {
 	return nil
 }
 
-// unfit tells why a collector cannot run at all.
-func (e *engine) unfit(ctx context.Context, c *artifacts.Collector) error {
+// unfit tells why a collector has no place in this run: no gap, for nothing of it was to be had.
+func (e *engine) unfit(c *artifacts.Collector) string {
 	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case e.report.Stopped != nil:
-		return e.report.Stopped
 	case !c.Supports(e.host.OS):
-		return fmt.Errorf("is not for %s", e.host.OS)
+		return fmt.Sprintf("is not for %s", e.host.OS)
 	case e.opts.Dry && c.Order < artifacts.Walk:
-		return errors.New(DryRun)
+		return DryRun
 	case c.Secret && !e.opts.Secrets:
-		return errors.New("holds secrets; --include-secrets takes it")
+		return "holds secrets; --include-secrets takes it"
 	case c.Needs&artifacts.NeedsLive != 0 && !e.host.Live:
-		return errors.New("needs the running system")
+		return "needs the running system"
 	case c.Needs&artifacts.NeedsRegistry != 0 && e.host.Registry == nil:
-		return errors.New("needs a registry")
+		return "needs a registry"
 	}
-	return nil
+	return ""
 }
 
 func isLimit(err error) bool {

@@ -99,14 +99,16 @@ func runCollect(ctx context.Context, o *collectOptions, s cli.Streams) error {
 	if err != nil {
 		return err
 	}
-	release, alone, err := onlyOne()
-	if err != nil {
-		return cli.Fail(cli.Failed, "", err)
+	if o.root == "" {
+		release, alone, err := onlyOne()
+		if err != nil {
+			return cli.Fail(cli.Failed, "", err)
+		}
+		if !alone {
+			return cli.Fail(cli.Running, "wait for it, or end it", errors.New("another run is active on this host"))
+		}
+		defer release()
 	}
-	if !alone {
-		return cli.Fail(cli.Running, "wait for it, or end it", errors.New("another run is active on this host"))
-	}
-	defer release()
 	job.view = newView(s, o)
 	for _, w := range job.warnings {
 		job.view.warn("%s", w)

@@ -256,13 +256,14 @@ func (j *job) run(ctx context.Context) error {
 	return cli.Fail(code, c.hint(code), nil)
 }
 
-// baseName is CASE-HOST-TIME: what the bundle's files are called, in letters that every system and receiver takes.
+// baseName is CASE-HOST-TIME: what the bundle's files are called, in letters that every system and receiver takes. The
+// time is to the microsecond, for many hosts of one name (localhost) may be started in the same second.
 func (j *job) baseName() string {
 	hostname := strings.Trim(notPlain.ReplaceAllString(j.host.Identity.Hostname, "-"), "-.")
 	if len(hostname) > 48 {
 		hostname = hostname[:48]
 	}
-	return fmt.Sprintf("%s-%s-%s", j.caseID, cmp.Or(hostname, "host"), j.began.UTC().Format("20060102T150405Z"))
+	return fmt.Sprintf("%s-%s-%s", j.caseID, cmp.Or(hostname, "host"), j.began.UTC().Format("20060102T150405.000000Z"))
 }
 
 var notPlain = regexp.MustCompile(`[^A-Za-z0-9._-]+`)

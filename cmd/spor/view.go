@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -108,7 +109,7 @@ func (v *view) start(f startFacts) {
 		v.emit("start", f)
 		return
 	}
-	v.say("collecting from %s (%s), case %s, %d sources", f.Host, f.System, f.Case, f.Sources)
+	v.say("collecting from %s (%s), case %s, %d sources", cmp.Or(f.Host, "a host without a name"), cmp.Or(f.System, "system not known"), f.Case, f.Sources)
 	for _, r := range f.Recipients {
 		v.say("sealed to %s", r)
 	}
@@ -153,7 +154,7 @@ func (v *view) progress() {
 	if v.mode.terminal && !v.mode.json {
 		every = 100 * time.Millisecond
 	}
-	if v.mode.quiet && !v.mode.json || now.Sub(v.lastLine) < every {
+	if v.source == "" || v.mode.quiet && !v.mode.json || now.Sub(v.lastLine) < every {
 		return
 	}
 	v.lastLine = now
@@ -195,8 +196,10 @@ func (v *view) uploading(to string) func(upload.Progress) {
 			v.emit("upload", map[string]any{"to": to, "name": p.Name, "phase": p.Phase, "done": p.Done, "size": p.Size})
 		case p.Phase == upload.Waiting:
 			v.say("%s: %v; trying again in %s", p.Name, p.Err, p.Wait.Round(time.Second))
-		default:
+		case p.Size > 0:
 			v.say("%s: %s %s of %s", p.Name, p.Phase, cli.Bytes(p.Done), cli.Bytes(p.Size))
+		default:
+			v.say("%s: %s %s", p.Name, p.Phase, cli.Bytes(p.Done))
 		}
 	}
 }
