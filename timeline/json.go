@@ -9,9 +9,6 @@ import (
 	"spor/artifacts"
 )
 
-// isoMicros is ISO 8601 with microseconds and the offset spelled out, as Timesketch wants it.
-const isoMicros = "2006-01-02T15:04:05.000000+00:00"
-
 const epoch = "1970-01-01T00:00:00+00:00"
 
 // AppendJSON appends the event as one JSON object, without a line end: the line of timeline.jsonl, which Timesketch
@@ -200,7 +197,7 @@ func appendString(b []byte, s string) []byte {
 	return append(append(b, s[start:]...), '"')
 }
 
-// appendTime appends t as isoMicros does, without parsing a layout each time.
+// appendTime appends t as Timesketch wants it: ISO 8601 with microseconds and the offset spelled out.
 func appendTime(b []byte, t time.Time) []byte {
 	t = t.UTC()
 	y, mo, d := t.Date()

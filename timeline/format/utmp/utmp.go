@@ -114,6 +114,11 @@ func (r *record) plausible() bool {
 // certain tells whether bytes are unlikely to be anything but a record: it has a time since 1985.
 func (r *record) certain() bool { return r.plausible() && r.seconds > 15*365*86400 }
 
+// possible is the part of plausible that costs nothing, for looking at every byte of a damaged stretch.
+func (l *layout) possible(b []byte) bool {
+	return int(l.order.Uint16(b)) < len(typeNames) && b[2] == 0 && b[3] == 0 && (b[8] == 0 || b[8] >= ' ') && (b[44] == 0 || b[44] >= ' ')
+}
+
 func printable(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] == 0x7f {
@@ -213,6 +218,9 @@ func (l *layout) resync(r *bufio.Reader) int {
 		}
 	}
 	for at := 1; at+l.size <= len(b); at++ {
+		if !l.possible(b[at : at+l.size]) {
+			continue
+		}
 		if rec := l.read(b[at : at+l.size]); rec.certain() {
 			return at
 		}

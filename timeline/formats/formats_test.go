@@ -1,0 +1,82 @@
+package formats
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"spor/timeline"
+)
+
+func corpus() string {
+	if dir := os.Getenv("SPOR_CORPUS"); dir != "" {
+		return dir
+	}
+	return filepath.Join("..", "..", "..", "shared", "corpus")
+}
+
+func TestNames(t *testing.T) {
+	seen := map[string]bool{}
+	for _, f := range All() {
+		if f.Name == "" || seen[f.Name] || f.Sniff == nil || f.Parse == nil {
+			t.Errorf("format %q is not whole, or listed twice", f.Name)
+		}
+		seen[f.Name] = true
+		if f.Sniff("/empty", nil) {
+			t.Errorf("%s takes a file of nothing", f.Name)
+		}
+	}
+}
+
+// TestForeign gives every parser small files of every kind, whole and spoilt: each must end, in time, with events that have
+// a message and rising offsets.
+func TestForeign(t *testing.T) {
+	const perFolder, largest = 3, 256 << 10
+	dirs, err := os.ReadDir(corpus())
+	if err != nil {
+		t.Skipf("SKIPPED: the corpus is not here: %v", err)
+	}
+	for _, d := range dirs {
+		n := 0
+		filepath.WalkDir(filepath.Join(corpus(), d.Name()), func(name string, e fs.DirEntry, err error) error {
+			if err != nil || !e.Type().IsRegular() || n == perFolder {
+				return err
+			}
+			if info, err := e.Info(); err != nil || info.Size() > largest {
+				return err
+			}
+			n++
+			b, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range All() {
+				foreign(t, f, name, b)
+				foreign(t, f, name, append(bytes.Clone(b[len(b)/3:]), b...))
+			}
+			return nil
+		})
+	}
+}
+
+func foreign(t *testing.T, f *timeline.Format, name string, b []byte) {
+	t.Helper()
+	start := time.Now()
+	at, events := int64(-1), 0
+	for e, err := range f.Parse(timeline.Input{Name: name, ModTime: time.Unix(1.7e9, 0), R: bytes.NewReader(b), Size: int64(len(b))}) {
+		if err != nil {
+			continue
+		}
+		events++
+		if e.Message == "" || e.Offset < at || e.Offset > int64(len(b)) {
+			t.Fatalf("%s on %s: event %d at %d after %d: %q", f.Name, name, events, e.Offset, at, e.Message)
+		}
+		at = e.Offset
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("%s on %s: %v for %d bytes", f.Name, name, took, len(b))
+	}
+}
