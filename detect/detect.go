@@ -86,6 +86,7 @@ const MaxText = 1 << 20
 // A Detector gathers findings. It is not safe for concurrent use.
 type Detector struct {
 	Host string
+	Self []artifacts.Path // executables that are ours: no finding is about them
 
 	found  []Finding
 	listed map[string]int // findings by rule
@@ -103,6 +104,9 @@ func (d *Detector) Findings() []Finding {
 }
 
 func (d *Detector) add(r *Rule, f Finding) {
+	if f.Path != "" && slices.Contains(d.Self, f.Path) {
+		return
+	}
 	if d.listed == nil {
 		d.listed, d.last = map[string]int{}, map[string]int{}
 	}

@@ -27,6 +27,8 @@ func TestLive(t *testing.T) {
 		{"processes", `{"pid":9,"name":"x","exe":"/usr/sbin/x","exe_deleted":true}`, "high process-deleted-executable"},
 		{"processes", `{"pid":9,"name":"x","exe":"/usr/sbin/x","exe_deleted":true,"exe_replaced":true}`, "low process-deleted-executable"},
 		{"processes", `{"pid":9,"exe":"/dev/shm/.x"}`, "medium process-temporary-folder"},
+		{"processes", `{"pid":9,"exe":"/memfd:x","exe_deleted":true}`, "high process-memory-only"},
+		{"processes", `{"pid":9,"exe":"/tmp/ours/spor"}`, ""},
 		{"processes", `{"pid":9,"exe":"/tmpfs/x"}`, ""},
 		{"processes", `{"pid":9,"exe":"/home/a/tmp/x"}`, ""},
 		{"processes", `{"pid":9,"exe":"C:\\Windows\\Temp\\a.exe"}`, "medium process-temporary-folder"},
@@ -41,7 +43,7 @@ func TestLive(t *testing.T) {
 		{"sockets", `{"pid":9,"exe":"/tmp/x"}`, ""},
 	}
 	for _, tt := range tests {
-		var d Detector
+		d := Detector{Self: []artifacts.Path{"/tmp/ours/spor"}}
 		d.Live("live/"+tt.collector+".jsonl", []byte(tt.line+"\n"))
 		if got := rules(&d); got != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.line, got, tt.want)

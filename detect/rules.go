@@ -16,6 +16,10 @@ var Rules = []*Rule{
 		Severity: High, Technique: []string{"T1070.004"}, Live: "processes", Record: deletedExecutable,
 	},
 	{
+		Name: "process-memory-only", Title: "Process that runs from memory alone",
+		Severity: High, Technique: []string{"T1620"}, Live: "processes", Record: memoryOnly,
+	},
+	{
 		Name: "process-temporary-folder", Title: "Process running from a folder for temporary files",
 		Severity: Medium, Technique: []string{"T1059", "T1036.005"}, Live: "processes", Record: temporaryFolder,
 	},
@@ -48,7 +52,7 @@ func process(r Record, f *Finding) {
 }
 
 func deletedExecutable(r Record, f *Finding) bool {
-	if !r.Bool("exe_deleted") {
+	if !r.Bool("exe_deleted") || inMemory(r) {
 		return false
 	}
 	process(r, f)
@@ -59,6 +63,19 @@ func deletedExecutable(r Record, f *Finding) bool {
 		return true
 	}
 	f.Reason = who + "which is no longer in the file system. Programs that hide delete themselves after the start; a removed package or a container's process looks the same."
+	return true
+}
+
+// inMemory tells an executable that memfd_create(2) made: the kernel shows its name as /memfd:NAME.
+func inMemory(r Record) bool { return strings.HasPrefix(r.Text("exe"), "/memfd:") }
+
+func memoryOnly(r Record, f *Finding) bool {
+	if !inMemory(r) {
+		return false
+	}
+	process(r, f)
+	f.Reason = fmt.Sprintf("Process %d (%s, user %s) runs from %s, which is memory and was never a file. Malware that leaves nothing on disk does that; container runtimes and sandboxes do too.",
+		f.PID, r.Text("name"), or(r.Text("user"), "unknown"), f.Path)
 	return true
 }
 

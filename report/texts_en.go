@@ -31,6 +31,7 @@ var english = texts{
 	Severities: map[string]string{"critical": "critical", "high": "high", "medium": "medium", "low": "low", "informational": "to know"},
 	Rules: map[string]string{
 		"process-deleted-executable": "Process whose executable is gone",
+		"process-memory-only":        "Process that runs from memory alone",
 		"process-temporary-folder":   "Process running from a folder for temporary files",
 		"preload-library":            "A library is loaded into every program",
 		"second-root":                "An account besides root has uid 0",

@@ -31,6 +31,7 @@ var icelandic = texts{
 	Severities: map[string]string{"critical": "mjög alvarlegt", "high": "alvarlegt", "medium": "miðlungs", "low": "vægt", "informational": "til upplýsingar"},
 	Rules: map[string]string{
 		"process-deleted-executable": "Ferli í keyrslu þótt forritsskránni hafi verið eytt",
+		"process-memory-only":        "Ferli sem keyrir eingöngu úr minni",
 		"process-temporary-folder":   "Ferli keyrir úr möppu fyrir bráðabirgðaskrár",
 		"preload-library":            "Forritasafn er hlaðið inn í öll forrit",
 		"second-root":                "Annar aðgangur en root hefur uid 0",

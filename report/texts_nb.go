@@ -31,6 +31,7 @@ var norwegian = texts{
 	Severities: map[string]string{"critical": "kritisk", "high": "høy", "medium": "middels", "low": "lav", "informational": "til orientering"},
 	Rules: map[string]string{
 		"process-deleted-executable": "Prosess som kjører fra en slettet programfil",
+		"process-memory-only":        "Prosess som bare kjører fra minnet",
 		"process-temporary-folder":   "Prosess som kjører fra en mappe for midlertidige filer",
 		"preload-library":            "Et bibliotek lastes inn i alle programmer",
 		"second-root":                "En annen konto enn root har uid 0",
