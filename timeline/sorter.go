@@ -25,7 +25,7 @@ var ErrFull = errors.New("timeline memory is used up")
 // A Sorter takes events in any order and gives them in the order of time, then of host, path and offset; what has no
 // time comes at 1970. The same events give the same order. It holds at most Memory; what is over goes, sorted, to a
 // temporary file that is sealed under a key which is nowhere but in memory, so that nothing of the evidence touches a
-// disk readable. Add may be called by several goroutines; Events once, when all Adds are done.
+// disk readable. Add may be called by several goroutines; Events when all Adds are done, and again for the same events.
 type Sorter struct {
 	opts SorterOptions
 

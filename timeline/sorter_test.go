@@ -94,6 +94,9 @@ func TestSorter(t *testing.T) {
 	if got := lines(t, spilled); !bytes.Equal(got, want) {
 		t.Error("the order differs when events are spilled")
 	}
+	if again := lines(t, spilled); !bytes.Equal(again, want) {
+		t.Error("the second reading differs from the first")
+	}
 	if err := spilled.Close(); err != nil {
 		t.Error(err)
 	}
