@@ -30,7 +30,7 @@ type Summary struct {
 // Limits bound what parsing a file may cost. Zero fields have the default.
 type Limits struct {
 	Expanded int64         // bytes of a compressed file, expanded: 1 GiB
-	Patience time.Duration // how long a Tap lets a parser hold up the collection over one piece of data: 5 s
+	Patience time.Duration // how long a Tap lets a parser hold up the collection without a step forward: 5 s
 }
 
 func (l Limits) expanded() int64 {

@@ -38,7 +38,7 @@ func (t *Tap) Put(ctx context.Context, it artifacts.Item, r io.Reader) (artifact
 	p := &probe{tap: t, item: &it, src: src, r: r}
 	stored, err := t.Next.Put(ctx, it, p)
 	if p.pipe != nil {
-		t.summaries = append(t.summaries, p.finish())
+		t.summaries = append(t.summaries, p.finish(ctx))
 	}
 	src.SHA256 = stored.SHA256
 	if err != nil {
@@ -61,9 +61,12 @@ type probe struct {
 	head  []byte
 	known bool           // whether head was looked at
 	pipe  *io.PipeWriter // to the parser; nil: there is none
-	stuck func()         // frees a writer of pipe
-	stop  atomic.Bool    // the parser was abandoned
-	done  chan Summary
+	done  chan Summary   // what the parser found, at its end
+
+	waiting  atomic.Bool  // the collection waits for the parser
+	progress atomic.Int64 // steps: events, and data taken
+	gone     chan struct{}
+	stop     atomic.Bool // the parser was abandoned: gone is closed
 }
 
 func (p *probe) Read(b []byte) (int, error) {
@@ -97,49 +100,79 @@ func (p *probe) look() {
 func (p *probe) start(m match) {
 	p.src.Parser = m.format.Name
 	pr, pw := io.Pipe()
-	p.pipe, p.done = pw, make(chan Summary, 1)
-	p.stuck = func() {
-		p.stop.Store(true)
-		pr.CloseWithError(errStop)
-	}
+	p.pipe, p.done, p.gone = pw, make(chan Summary, 1), make(chan struct{})
 	in := Input{Name: string(p.src.Path), ModTime: p.item.Times.Modified, Zone: p.tap.Zone, R: pr, Size: p.item.Size}
 	in = m.input(in, p.tap.Limits)
+	ended := make(chan struct{})
 	go func() {
+		defer close(ended)
 		sum := parse(m.format, in, p.src, p.add)
 		pr.CloseWithError(errStop) // a parser that had enough must not hold up the writer
 		p.done <- sum
 	}()
+	go p.watch(pr, ended)
+}
+
+// watch abandons a parser that the collection waits for and that makes no step for as long as there is patience.
+func (p *probe) watch(pr *io.PipeReader, ended <-chan struct{}) {
+	tick := time.NewTicker(p.tap.Limits.patience())
+	defer tick.Stop()
+	last := int64(-1)
+	for {
+		select {
+		case <-ended:
+			return
+		case <-tick.C:
+		}
+		now := p.progress.Load()
+		if now == last && p.waiting.Load() {
+			p.stop.Store(true)
+			pr.CloseWithError(errStop)
+			close(p.gone)
+			return
+		}
+		last = now
+	}
 }
 
 func (p *probe) add(e *Event) error {
 	if p.stop.Load() {
 		return errStop
 	}
+	p.progress.Add(1)
 	return p.tap.Add(e)
 }
 
-// write gives the parser data, for as long as it has patience.
+// wait marks that the collection waits; the function it gives, that it goes on.
+func (p *probe) wait() (goOn func()) {
+	p.progress.Add(1) // patience begins now
+	p.waiting.Store(true)
+	return func() { p.waiting.Store(false) }
+}
+
+// write gives the parser data.
 func (p *probe) write(b []byte) {
 	if len(b) == 0 {
 		return
 	}
-	timer := time.AfterFunc(p.tap.Limits.patience(), p.stuck)
+	defer p.wait()()
 	p.pipe.Write(b) // an error means that the parser had enough; the collection goes on
-	timer.Stop()
 }
 
-// finish waits for the parser, for as long as it has patience.
-func (p *probe) finish() Summary {
+// finish waits for the parser.
+func (p *probe) finish(ctx context.Context) Summary {
 	p.pipe.Close()
-	timer := time.NewTimer(p.tap.Limits.patience())
-	defer timer.Stop()
+	defer p.wait()()
+	why := errors.New("parser took too long and was abandoned")
 	select {
 	case sum := <-p.done:
 		return sum
-	case <-timer.C:
-		p.stuck()
-		sum := Summary{Path: p.src.Path, Parser: p.src.Parser}
-		sum.damage(errors.New("parser took too long and was abandoned"))
-		return sum
+	case <-p.gone:
+	case <-ctx.Done():
+		p.stop.Store(true)
+		why = context.Cause(ctx)
 	}
+	sum := Summary{Path: p.src.Path, Parser: p.src.Parser}
+	sum.damage(why)
+	return sum
 }
