@@ -11,6 +11,7 @@ import (
 	"spor/artifacts"
 	"spor/cmd/internal/cli"
 	"spor/collect"
+	"spor/package/bundle"
 )
 
 // collectOptions are the flags of `spor collect`.
@@ -46,8 +47,13 @@ type collectOptions struct {
 	given []string // what was given on the command line or by the environment, for the custody record
 }
 
+// defaults are the options that nobody gave.
+func defaults() *collectOptions {
+	return &collectOptions{volumeSize: bundle.DefaultVolume, maxFile: 4 << 30, perSource: 15 * time.Minute}
+}
+
 func collectCommand(s cli.Streams) *cobra.Command {
-	o := &collectOptions{volumeSize: 2 << 30, maxFile: 4 << 30, perSource: 15 * time.Minute}
+	o := defaults()
 	cmd := &cobra.Command{
 		Use:   "collect",
 		Short: "Collect, seal and (with a kit or --upload) send; never asks",

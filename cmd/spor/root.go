@@ -33,7 +33,7 @@ as it can, and writes it as a bundle that only the CERT can open.`,
 		Example: `  spor collect --recipient cert-public.asc --out E:\    # onto a USB stick
   spor collect                                          # with spor.kit beside the program`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error { return guided(cmd.Context(), cmd, s) },
 	}
 	root.AddCommand(collectCommand(s), uploadCommand(s), listCommand(s), checkCommand(s), versionCommand(s), cli.ExitCodes())
 	return cli.Execute(ctx, root, args, s)

@@ -42,8 +42,9 @@ func newView(s cli.Streams, o *collectOptions) *view {
 	return &view{out: s.Out, err: s.Err, mode: viewMode{o.json, o.quiet, o.verbose, isTerminal(s.Err)}}
 }
 
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+// isTerminal tells whether a stream ends at a person.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
 	if !ok {
 		return false
 	}

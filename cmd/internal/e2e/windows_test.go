@@ -1,0 +1,169 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"spor/artifacts"
+	"spor/build/wine"
+	"spor/package/manifest"
+)
+
+// The shipped spor.exe collects a Windows as wine has it, uploads, and the desk opens the bundle. What wine cannot give
+// must be said.
+func TestWindows(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: NOT checked what spor.exe does under wine")
+	}
+	rig := wine.ForTest(t)
+	dir := t.TempDir()
+	public, private := keys(t, dir)
+	receiver, err := startReceiver(filepath.Join(dir, "store"), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer receiver.stop()
+	exe := filepath.Join(dir, "spor.exe")
+	if out, err := build("windows", exe, "spor/cmd/spor"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	usb := filepath.Join(rig.DriveC(), "usb-"+filepath.Base(dir))
+	defer os.RemoveAll(usb)
+	must(t, dir, []int{0}, "spor-desk", "kit", "--recipient", public, "--sign-key", private, "--store", filepath.Join(dir, "store"),
+		"--upload", receiver.url, "--case", "win", "--agent", exe, "--out", usb)
+	plant(t, rig)
+	res, err := rig.Run(t.Context(), nil, filepath.Join(usb, "spor.exe"), "collect", "--take", `C:\evidence\*.eml`, "--json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Code != 3 { // wine has no event logs and no hives
+		t.Errorf("ended with %d, want 3\n%s", res.Code, res.Stderr)
+	}
+	for _, kind := range []string{"start", "outcome", "volume", "upload", "summary"} {
+		if !strings.Contains(string(res.Stdout), fmt.Sprintf(`{"type":%q`, kind)) {
+			t.Errorf("no line of type %s", kind)
+		}
+	}
+	sealed := glob(t, filepath.Join(usb, "*.pgp"))
+	if len(sealed) != 1 {
+		t.Fatalf("bundles %v\n%s", sealed, res.Stderr)
+	}
+	if got, want := hashOf(t, filepath.Join(dir, "store", "win", filepath.Base(sealed[0]))), hashOf(t, sealed[0]); got != want {
+		t.Errorf("arrived as %s, sent as %s", got, want)
+	}
+	opened := filepath.Join(dir, "opened")
+	must(t, dir, []int{0}, "spor-desk", "open", sealed[0], "--key", private, "--out", opened)
+	judge(t, opened)
+
+	res, err = rig.Run(t.Context(), nil, filepath.Join(usb, "spor.exe"), "collect", "--recipient", `C:\windows\win.ini`)
+	if err != nil || res.Code != 2 || !strings.Contains(string(res.Stderr), "not an OpenPGP key") {
+		t.Errorf("a recipient that is no key: %d, %v, %s", res.Code, err, res.Stderr)
+	}
+}
+
+// plant puts what is to be found into the made-up Windows.
+func plant(t *testing.T, rig *wine.Rig) {
+	t.Helper()
+	evidence := filepath.Join(rig.DriveC(), "evidence")
+	if err := os.MkdirAll(evidence, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(evidence, "Þór.eml"), []byte("Subject: invoice\r\n\r\nopen this\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	res, err := rig.Run(t.Context(), nil, filepath.Join(rig.DriveC(), "windows", "system32", "reg.exe"), "add",
+		`HKLM\Software\Microsoft\Windows\CurrentVersion\Run`, "/v", "Planted", "/d", `C:\evidence\evil.exe`, "/f")
+	if err != nil || res.Code != 0 {
+		t.Fatalf("reg add: %d %v %s", res.Code, err, res.Stderr)
+	}
+}
+
+func judge(t *testing.T, opened string) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(opened, "manifest.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m manifest.Manifest
+	if err := json.Unmarshal(data, &m); err != nil {
+		t.Fatal(err)
+	}
+	if m.Host.OS != artifacts.Windows || m.Host.Hostname == "" || !strings.HasPrefix(m.Host.Platform, "wine") || m.Clock.BootTime.IsZero() {
+		t.Errorf("host %+v, clock %+v", m.Host, m.Clock)
+	}
+	entry := slices.IndexFunc(m.Entries, func(e manifest.Entry) bool { return e.Origin == `C:\evidence\Þór.eml` })
+	if entry < 0 {
+		t.Fatalf("the planted mail is not among %d entries", len(m.Entries))
+	}
+	if b, err := os.ReadFile(filepath.Join(opened, m.Entries[entry].Name)); err != nil || !strings.Contains(string(b), "open this") {
+		t.Errorf("the planted mail: %q, %v", b, err)
+	}
+	said := func(source string, status artifacts.Status, words string) {
+		t.Helper()
+		if !slices.ContainsFunc(m.Outcomes, func(o artifacts.Outcome) bool {
+			return o.Source == source && o.Status == status && strings.Contains(o.Reason, words)
+		}) {
+			t.Errorf("nothing says that %s was %s with %q", source, status, words)
+		}
+	}
+	said("processes", artifacts.Collected, "")
+	said("services", artifacts.Collected, "")
+	said("sockets", artifacts.Collected, "")
+	said("sessions", artifacts.Failed, "nothing tells who is logged on") // wine knows no sessions: that is no empty list
+	all := live(t, opened)
+	for source, words := range map[string]string{
+		"processes": `spor.exe`, "services": `"name":`, "identity": `"hostname":`, "clock": `"zone":`, "WindowsRunKeys": `evil.exe`,
+	} {
+		if !strings.Contains(all[source], words) {
+			t.Errorf("live state of %s (%d bytes) does not hold %s; there is %v", source, len(all[source]), words, names(all))
+		}
+	}
+}
+
+// live reads all live state of an opened bundle.
+func live(t *testing.T, opened string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, name := range glob(t, filepath.Join(opened, "live", "*.jsonl")) {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[strings.TrimSuffix(filepath.Base(name), ".jsonl")] = string(b)
+	}
+	return all
+}
+
+func names(m map[string]string) []string {
+	var list []string
+	for name := range m {
+		list = append(list, name)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// What is shipped for Windows is small enough for a slow stick and a slow line.
+func TestSizeOfTheAgent(t *testing.T) {
+	exe := filepath.Join(t.TempDir(), "spor.exe")
+	if out, err := build("windows", exe, "spor/cmd/spor"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	st, err := os.Stat(exe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const most = 12_000_000
+	if st.Size() > most {
+		t.Errorf("spor.exe is %d bytes, over %d", st.Size(), most)
+	}
+	if out, err := exec.Command("go", "tool", "nm", exe).CombinedOutput(); err == nil && strings.Contains(string(out), "main.main") {
+		t.Error("the symbols are still there")
+	}
+}
