@@ -14,7 +14,7 @@ while read -r os arch; do
   for program in spor spor-desk; do
     name=$program-$os-$arch
     [ "$os" != windows ] || name=$name.exe
-    GOOS=$os GOARCH=$arch go build -trimpath -buildvcs=false \
+    GOOS=$os GOARCH=$arch go build $(<build/release/flags.txt) \
       -ldflags "-s -w -buildid= -X main.version=$VERSION -X main.commit=$COMMIT -X main.certKey=${CERT_KEY:-}" \
       -o "$out/$name" "./cmd/$program"
   done

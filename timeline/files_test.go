@@ -114,7 +114,7 @@ func TestZone(t *testing.T) {
 		{artifacts.Clock{Now: now, Zone: "W. Europe Standard Time", OffsetSeconds: 7200}, "UTC+02:00"},
 		{artifacts.Clock{Now: now}, "UTC+00:00"},
 	} {
-		if got := Zone(tt.clock).String(); got != tt.want {
+		if got := Zone(tt.clock, time.LoadLocation).String(); got != tt.want {
 			t.Errorf("%+v: got %s, want %s", tt.clock, got, tt.want)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"log/slog"
 	"os"
@@ -64,9 +65,9 @@ func (c *collection) begin() error {
 	c.host.Self = append(c.host.Self, artifacts.Path(filepath.Join(c.out, c.base+".")))
 	c.sorter = timeline.NewSorter(timeline.SorterOptions{Memory: timelineMemory, Dir: c.out})
 	name := c.host.Identity.Hostname
-	c.detect = &detect.Detector{Host: name}
+	c.detect = &detect.Detector{Host: name, Self: c.host.Self}
 	c.tap = &detect.Tap{Detector: c.detect, Next: &timeline.Tap{
-		Next: w, Formats: formats.All(), Add: c.sorter.Add, Host: name, Zone: timeline.Zone(c.host.Clock),
+		Next: w, Formats: formats.All(), Add: c.sorter.Add, Host: name, Zone: timeline.Zone(c.host.Clock, c.zoneRules),
 	}}
 	c.step(c.operator, "collection started", "spor "+version+" "+strings.Join(c.opts.given, " "))
 	facts := startFacts{
@@ -78,6 +79,24 @@ func (c *collection) begin() error {
 	}
 	c.view.start(facts)
 	return nil
+}
+
+// zoneRules reads the rules of a time zone from the examined host's own files.
+func (c *collection) zoneRules(name string) (*time.Location, error) {
+	const dir, most = "/usr/share/zoneinfo/", 1 << 20
+	if c.host.OS != artifacts.Linux || !fs.ValidPath(name) {
+		return nil, fs.ErrNotExist
+	}
+	f, err := c.host.Files.Open(artifacts.Path(dir + name))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, most))
+	if err != nil {
+		return nil, err
+	}
+	return time.LoadLocationFromTZData(name, data)
 }
 
 // cannotBegin tells a folder that cannot be written to from one that is full. Nothing was taken yet.

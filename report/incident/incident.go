@@ -12,7 +12,6 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 )
@@ -157,20 +156,70 @@ func toJSON(text []byte) (out []byte, err error) {
 	}()
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
-		return nil, errors.New(strings.TrimSpace(yaml.FormatError(err, false, true)))
+		return nil, errors.New(strings.TrimSpace(err.Error()))
 	}
 	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
 		return nil, errors.New("not one form")
 	}
-	body := file.Docs[0].Body
-	if len(ast.Filter(ast.AliasType, body)) > 0 {
-		return nil, errors.New("YAML aliases are not taken")
-	}
-	var tree any
-	if err := yaml.NodeToValue(body, &tree); err != nil {
-		return nil, errors.New(strings.TrimSpace(yaml.FormatError(err, false, true)))
+	tree, err := plain(file.Docs[0].Body, 0)
+	if err != nil {
+		return nil, err
 	}
 	return json.Marshal(tree)
+}
+
+// plain turns YAML into what JSON has. Aliases, anchors and tags are not taken: a form has no use for them, and they
+// can make a small text large.
+func plain(n ast.Node, depth int) (any, error) {
+	line := n.GetToken().Position.Line
+	if depth > 16 {
+		return nil, fmt.Errorf("line %d: nested too deep", line)
+	}
+	switch n := n.(type) {
+	case *ast.MappingNode:
+		return plainMap(n.Values, depth)
+	case *ast.MappingValueNode:
+		return plainMap([]*ast.MappingValueNode{n}, depth)
+	case *ast.SequenceNode:
+		list := make([]any, 0, len(n.Values))
+		for _, v := range n.Values {
+			x, err := plain(v, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, x)
+		}
+		return list, nil
+	case *ast.LiteralNode:
+		return n.Value.Value, nil
+	case *ast.NullNode:
+		return nil, nil
+	case *ast.BoolNode:
+		return n.Value, nil
+	case *ast.IntegerNode:
+		return n.Value, nil
+	case *ast.FloatNode:
+		return n.Value, nil
+	case *ast.StringNode:
+		return n.Value, nil
+	}
+	return nil, fmt.Errorf("line %d: %s is not taken here", line, n.Type())
+}
+
+func plainMap(values []*ast.MappingValueNode, depth int) (any, error) {
+	m := make(map[string]any, len(values))
+	for _, kv := range values {
+		key := kv.Key.GetToken().Value
+		if _, twice := m[key]; twice {
+			return nil, fmt.Errorf("line %d: %s stands twice", kv.Key.GetToken().Position.Line, key)
+		}
+		x, err := plain(kv.Value, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		m[key] = x
+	}
+	return m, nil
 }
 
 // explain words json's errors for the person who filled in the form.

@@ -43,9 +43,14 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// build builds a program as the release does, so that what is tested is what is shipped.
+// build builds a program with the flags of the release, so that what is tested is what is shipped.
 func build(goos, out, pkg string) ([]byte, error) {
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, pkg)
+	flags, err := os.ReadFile("../../../build/release/flags.txt")
+	if err != nil {
+		return nil, err
+	}
+	args := append([]string{"build"}, strings.Fields(string(flags))...)
+	cmd := exec.Command("go", append(args, "-ldflags=-s -w", "-o", out, pkg)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+goos, "GOARCH=amd64")
 	if goos == runtime.GOOS {
 		cmd.Env = append(cmd.Env, "GOARCH="+runtime.GOARCH)
