@@ -6,6 +6,7 @@ packages=(
   gcc libc6-dev # the race detector
   gnupg zstd tar # the stock tools that must open a bundle without us
   strace # shows that the agent executes nothing
+  sleuthkit # mactime reads the body files
   wine wine64 # the Windows half runs under it
 )
 
@@ -15,7 +16,7 @@ if command -v dpkg-query >/dev/null; then
     dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || missing+=("$p")
   done
 else
-  for tool in gcc gpg zstd tar strace wine; do
+  for tool in gcc gpg zstd tar strace mactime wine; do
     command -v "$tool" >/dev/null || missing+=("$tool")
   done
 fi

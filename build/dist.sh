@@ -1,24 +1,26 @@
 #!/usr/bin/env bash
-# Builds a release into the folder $1: both programs for every target, what they are made of (CycloneDX), the
-# licences, and SHA-256 sums over all of it. The result depends on the sources, on VERSION, COMMIT and
-# SOURCE_DATE_EPOCH, and on the Go version alone. CERT_KEY, a fingerprint, makes an agent that takes no other kit than
-# one signed by that key.
+# Builds a release into the folder $1: both programs for every target (or for those named after it, as os/arch), what
+# they are made of (CycloneDX), the licences, and SHA-256 sums over all of it.
 set -euo pipefail
 out=$(mkdir -p "$1" && cd "$1" && pwd)
+shift
 cd "$(dirname "$0")/.."
-: "${VERSION:?}" "${COMMIT:?}" "${SOURCE_DATE_EPOCH:?}"
+: "${VERSION:?}" "${SOURCE_DATE_EPOCH:?}"
+maxAgent=12000000 # bytes of spor.exe for windows/amd64: it has to travel over bad lines
 
-export CGO_ENABLED=0 GOWORK=off GOFLAGS=
-unset GOEXPERIMENT GOAMD64 GOARM64 GO386
 while read -r os arch; do
+  [ $# -eq 0 ] || [[ " $* " == *" $os/$arch "* ]] || continue
+  suffix=; [ "$os" != windows ] || suffix=.exe
   for program in spor spor-desk; do
-    name=$program-$os-$arch
-    [ "$os" != windows ] || name=$name.exe
-    GOOS=$os GOARCH=$arch go build $(<build/release/flags.txt) \
-      -ldflags "-s -w -buildid= -X main.version=$VERSION -X main.commit=$COMMIT -X main.certKey=${CERT_KEY:-}" \
-      -o "$out/$name" "./cmd/$program"
+    build/compile.sh "$program" "$os" "$arch" "$out/$program-$os-$arch$suffix"
   done
 done <build/release/targets.txt
 go run ./build/sbom -version "$VERSION" -time "$SOURCE_DATE_EPOCH" "$out" >"$out/sbom.cdx.json"
 cp LICENSE THIRD_PARTY.md "$out/"
-cd "$out" && rm -f SHA256SUMS && sha256sum -- * >"$out.sums" && mv "$out.sums" SHA256SUMS
+(cd "$out" && rm -f SHA256SUMS && sha256sum -- * >"$out.sums" && mv "$out.sums" SHA256SUMS)
+
+agent=$out/spor-windows-amd64.exe
+if [ -e "$agent" ] && [ "$(wc -c <"$agent")" -gt $maxAgent ]; then
+  echo "$agent: $(wc -c <"$agent") bytes, more than $maxAgent" >&2
+  exit 1
+fi

@@ -10,18 +10,19 @@ import (
 	"testing"
 )
 
-// What a document claims, it may claim by naming the test that shows it. The test must be there; so must every file a
-// document links to.
+// What a document claims, it may claim by naming the test that shows it, with its folder where several have one of that
+// name: collect/host.TestOpen. The test must be there; so must every file a document links to.
 func TestDocumentsNameWhatExists(t *testing.T) {
-	tests := map[string]bool{}
+	tests := map[string]int{}
 	for _, file := range tracked(t) {
 		switch {
 		case strings.HasSuffix(file, "_test.go"):
 			for _, m := range testFunc.FindAllStringSubmatch(string(read(t, file)), -1) {
-				tests[m[1]] = true
+				tests[m[1]]++
+				tests[path.Dir(file)+"."+m[1]]++
 			}
 		case strings.HasSuffix(file, ".txtar"):
-			tests[path.Base(file)] = true
+			tests[path.Base(file)]++
 		}
 	}
 	exists := func(name string) bool {
@@ -39,14 +40,17 @@ func TestDocumentsNameWhatExists(t *testing.T) {
 
 var (
 	testFunc = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark|Example)\w*)\(`)
-	testName = regexp.MustCompile(`\b(?:Test|Fuzz|Benchmark)[A-Z]\w*\b|\b[\w-]+\.txtar\b`)
+	testName = regexp.MustCompile(`(?:[\w/]+\.)?\b(?:Test|Fuzz|Benchmark)[A-Z]\w*\b|\b[\w-]+\.txtar\b`)
 	link     = regexp.MustCompile(`\]\(([^)\s]+)\)|\bsrc="([^"]+)"`)
 )
 
-func checkDocument(name, text string, tests map[string]bool, exists func(string) bool) (complaints []string) {
+func checkDocument(name, text string, tests map[string]int, exists func(string) bool) (complaints []string) {
 	for _, test := range testName.FindAllString(text, -1) {
-		if !tests[test] {
+		switch n := tests[test]; {
+		case n == 0:
 			complaints = append(complaints, fmt.Sprintf("%s names the test %s, which is not there", name, test))
+		case n > 1 && !strings.Contains(test, "/"):
+			complaints = append(complaints, fmt.Sprintf("%s names the test %s, of which there are %d: name its folder", name, test, n))
 		}
 	}
 	for _, m := range link.FindAllStringSubmatch(text, -1) {
@@ -62,11 +66,13 @@ func checkDocument(name, text string, tests map[string]bool, exists func(string)
 }
 
 func TestDocumentRuleBites(t *testing.T) {
-	tests := map[string]bool{"TestHere": true, "torn.txtar": true}
+	tests := map[string]int{"TestHere": 1, "torn.txtar": 1, "TestTwice": 2, "a/b.TestTwice": 1}
 	exists := func(name string) bool { return name == "docs/a.md" || name == "README.md" }
 	for text, want := range map[string]int{
 		"shown by TestHere and torn.txtar":                     0,
 		"shown by TestGone and whole.txtar":                    2,
+		"shown by a/b.TestTwice":                               0,
+		"shown by TestTwice, a/c.TestTwice":                    2,
 		"[a](a.md#part), [up](../README.md), [web](https://x)": 0,
 		"[a](b.md) <img src=\"c.svg\">":                        2,
 	} {

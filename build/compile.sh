@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Builds one program as a release has it: compile.sh PROGRAM OS ARCH FILE. The result depends on the sources, on
+# VERSION and COMMIT, and on the Go version alone; not on where it is built. CERT_KEY, a fingerprint, makes an agent that
+# takes no other kit than one signed by that key.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+: "${VERSION:?}" "${COMMIT:?}"
+
+export GOOS=$2 GOARCH=$3 CGO_ENABLED=0 GOWORK=off GOFLAGS=
+unset GOEXPERIMENT GOAMD64 GOARM64 GO386
+# Both ends speak HTTP/1 alone, so HTTP/2 would only be size (0.4 MB).
+exec go build -trimpath -buildvcs=false -tags nethttpomithttp2 \
+  -ldflags "-s -w -buildid= -X main.version=$VERSION -X main.commit=$COMMIT -X main.certKey=${CERT_KEY:-}" \
+  -o "$4" "./cmd/$1"
