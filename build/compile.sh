@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 
 export GOOS=$2 GOARCH=$3 CGO_ENABLED=0 GOWORK=off GOFLAGS=
 unset GOEXPERIMENT GOAMD64 GOARM64 GO386
-# Both ends speak HTTP/1 alone, so HTTP/2 would only be size (0.4 MB).
-exec go build -trimpath -buildvcs=false -tags nethttpomithttp2 \
+# flags.txt is what every build of ours shares, the tests' too. Both ends speak HTTP/1 alone: HTTP/2 would only be 0.4 MB.
+read -ra flags <build/release/flags.txt
+exec go build "${flags[@]}" \
   -ldflags "-s -w -buildid= -X main.version=$VERSION -X main.commit=$COMMIT -X main.certKey=${CERT_KEY:-}" \
   -o "$4" "./cmd/$1"
