@@ -390,3 +390,16 @@ func TestManyRecordsAreStoredInPieces(t *testing.T) {
 		t.Errorf("stored %q with %d lines", got, lines)
 	}
 }
+
+func TestADryRunReadsAndStoresNothing(t *testing.T) {
+	opts := options()
+	opts.Dry = true
+	records := &artifacts.Collector{Name: "records", Order: artifacts.Decisive, Collect: func(ctx context.Context, _ *artifacts.Host, rec artifacts.Recorder) error {
+		return errors.Join(rec.Record("a line"), rec.Put(ctx, artifacts.Item{Name: "x"}, strings.NewReader("x")), rec.Take(ctx, "/log"))
+	}}
+	rep, err := Run(t.Context(), linux(tree{"/log": file("one")}), []*artifacts.Collector{records}, nil, opts)
+	want := "records  skipped: dry run\nrecords /log skipped: dry run\nrecords  skipped: dry run\n"
+	if got := say(rep.Outcomes); err != nil || got != want {
+		t.Errorf("outcomes:\n%s\nwant:\n%s\n%v", got, want, err)
+	}
+}

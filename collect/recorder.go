@@ -106,6 +106,11 @@ func (r *recorder) flush() error {
 }
 
 func (r *recorder) storeLines() error {
+	if r.engine.opts.Dry {
+		r.note(artifacts.Outcome{Status: artifacts.Skipped, Reason: DryRun, Bytes: int64(r.lines.Len())})
+		r.lines.Reset()
+		return nil
+	}
 	name := fmt.Sprintf("live/%s.jsonl", r.collector.Name)
 	if r.chunks > 0 {
 		name = fmt.Sprintf("live/%s.%d.jsonl", r.collector.Name, r.chunks+1)
@@ -153,6 +158,10 @@ func (r *recorder) put(it artifacts.Item, content io.Reader, limit string) error
 	defer r.mu.Unlock()
 	if err := r.over(); err != nil {
 		return err
+	}
+	if r.engine.opts.Dry {
+		r.note(artifacts.Outcome{Path: it.Origin, Status: artifacts.Skipped, Reason: DryRun})
+		return nil
 	}
 	stored, err := r.store(it, content)
 	if err != nil {
