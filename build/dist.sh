@@ -6,7 +6,6 @@ out=$(mkdir -p "$1" && cd "$1" && pwd)
 shift
 cd "$(dirname "$0")/.."
 : "${VERSION:?}" "${SOURCE_DATE_EPOCH:?}"
-maxAgent=12000000 # bytes of spor.exe for windows/amd64: it has to travel over bad lines
 
 while read -r os arch; do
   [ $# -eq 0 ] || [[ " $* " == *" $os/$arch "* ]] || continue
@@ -18,9 +17,3 @@ done <build/release/targets.txt
 go run ./build/sbom -version "$VERSION" -time "$SOURCE_DATE_EPOCH" "$out" >"$out/sbom.cdx.json"
 cp LICENSE THIRD_PARTY.md "$out/"
 (cd "$out" && rm -f SHA256SUMS && sha256sum -- * >"$out.sums" && mv "$out.sums" SHA256SUMS)
-
-agent=$out/spor-windows-amd64.exe
-if [ -e "$agent" ] && [ "$(wc -c <"$agent")" -gt $maxAgent ]; then
-  echo "$agent: $(wc -c <"$agent") bytes, more than $maxAgent" >&2
-  exit 1
-fi

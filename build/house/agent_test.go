@@ -2,7 +2,7 @@ package house
 
 import (
 	"debug/elf"
-	"errors"
+	"debug/pe"
 	"fmt"
 	"maps"
 	"os"
@@ -13,11 +13,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"spor/build/release"
 )
 
-// opening are the functions through which sealed evidence is read again. The agent shares packages with the desk, so
-// import rules cannot keep them out; the linker does, as long as nothing in the agent calls them.
-var opening = []string{
+// never are the functions that must not be in the agent: those through which sealed evidence is read again, those that
+// serve, and those that execute. It shares packages with the desk, and modules bring what they like, so import rules
+// cannot keep them out; the linker does, as long as nothing in the agent calls them.
+var never = []string{
 	"spor/package/seal.Open",
 	"spor/package/seal.OpenKey",
 	"spor/package/bundle.Check",
@@ -28,15 +31,19 @@ var opening = []string{
 	"net.Listen",
 	"net/http.(*Server).Serve",
 	"os/exec.(*Cmd).Start",
+	"os.StartProcess",
+	"syscall.StartProcess",
+	"syscall.forkExec",
 }
 
 func TestAgentCannotOpenServeOrExecute(t *testing.T) {
-	agent := functions(t, build(t, "spor"))
-	for _, complaint := range checkFunctions(agent, opening) {
-		t.Errorf("spor: %s", complaint)
+	for _, target := range []release.Target{{OS: "linux", Arch: "amd64"}, {OS: "windows", Arch: "amd64"}} {
+		for _, complaint := range checkFunctions(functions(t, build(t, "spor", target)), never) {
+			t.Errorf("spor for %s: %s", target, complaint)
+		}
 	}
-	desk := functions(t, build(t, "spor-desk"))
-	for _, name := range opening {
+	desk := functions(t, build(t, "spor-desk", release.Target{OS: "linux", Arch: "amd64"}))
+	for _, name := range never {
 		if strings.HasPrefix(name, "spor/") && !desk[name] {
 			t.Errorf("%s is not in spor-desk either: it has another name now, and this test looks for nothing", name)
 		}
@@ -54,7 +61,7 @@ func checkFunctions(have map[string]bool, banned []string) (complaints []string)
 
 func TestFunctionRuleBites(t *testing.T) {
 	have := map[string]bool{"main.main": true, "net.Listen": true}
-	if got := checkFunctions(have, opening); len(got) != 1 || got[0] != "net.Listen is linked" {
+	if got := checkFunctions(have, never); len(got) != 1 || got[0] != "net.Listen is linked" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -63,7 +70,7 @@ func TestFunctionRuleBites(t *testing.T) {
 func TestExitCodesAreDocumented(t *testing.T) {
 	documented := codes(string(read(t, "docs/exit-codes.md")), regexp.MustCompile(`(?m)^\| (\d+) \| (.+?) \|`))
 	for _, program := range []string{"spor", "spor-desk"} {
-		out, err := exec.CommandContext(t.Context(), build(t, program), "help", "exit-codes").Output()
+		out, err := exec.CommandContext(t.Context(), build(t, program, release.Target{OS: runtime.GOOS, Arch: runtime.GOARCH}), "help", "exit-codes").Output()
 		if err != nil {
 			t.Fatalf("%s help exit-codes: %v", program, err)
 		}
@@ -113,42 +120,46 @@ func TestExitCodeRuleBites(t *testing.T) {
 	}
 }
 
-// build makes a program for this machine, with its table of functions.
-func build(t *testing.T, program string) string {
+// build makes a program with its table of functions.
+func build(t *testing.T, program string, target release.Target) string {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("SKIPPED: builds both programs; not with -short")
 	}
-	if runtime.GOOS != "linux" {
-		t.Skip("SKIPPED: reads the functions of an ELF file; only on Linux")
-	}
 	file := filepath.Join(t.TempDir(), program)
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", file, "./cmd/"+program)
-	cmd.Dir, cmd.Env = root(t), append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Dir, cmd.Env = root(t), append(os.Environ(), "CGO_ENABLED=0", "GOOS="+target.OS, "GOARCH="+target.Arch)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return file
 }
 
+// functions reads the names in the symbol table of an ELF or PE file.
 func functions(t *testing.T, file string) map[string]bool {
 	t.Helper()
-	f, err := elf.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	symbols, err := f.Symbols()
-	if err = errors.Join(err, f.Close()); err != nil {
-		t.Fatal(err)
-	}
 	all := map[string]bool{}
-	for _, s := range symbols {
-		if elf.ST_TYPE(s.Info) == elf.STT_FUNC {
+	if f, err := elf.Open(file); err == nil {
+		defer f.Close() // read only
+		symbols, err := f.Symbols()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range symbols {
+			all[s.Name] = true
+		}
+	} else {
+		f, err := pe.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close() // read only
+		for _, s := range f.Symbols {
 			all[s.Name] = true
 		}
 	}
 	if !all["main.main"] {
-		t.Fatalf("%s: no main.main among %d functions", file, len(all))
+		t.Fatalf("%s: no main.main among %d symbols", file, len(all))
 	}
 	return all
 }
