@@ -4,6 +4,7 @@ package live
 import (
 	"spor/artifacts"
 	"spor/collect/live/clock"
+	"spor/collect/live/hidden"
 	"spor/collect/live/identity"
 	"spor/collect/live/processes"
 	"spor/collect/live/services"
@@ -18,6 +19,7 @@ func All() []*artifacts.Collector {
 		clock.Collector,
 		sockets.Collector,
 		processes.Collector,
+		hidden.Collector,
 		sessions.Collector,
 		services.Collector,
 		identity.Collector,

@@ -302,3 +302,9 @@ func (s *scan) note() {
 		s.rec.Note(artifacts.Outcome{Path: "/proc", Status: artifacts.Absent, Reason: fmt.Sprintf("%d processes ended while they were read", s.ended+s.reused)})
 	}
 }
+
+// Read describes one process by the files of h, which may be another view of /proc than the one that is mounted; false:
+// it has ended.
+func Read(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, pid int) (Process, bool) {
+	return newScan(h, rec).process(ctx, pid)
+}
