@@ -4,8 +4,10 @@ package live
 import (
 	"spor/artifacts"
 	"spor/collect/live/clock"
+	"spor/collect/live/details"
 	"spor/collect/live/hidden"
 	"spor/collect/live/identity"
+	"spor/collect/live/packages"
 	"spor/collect/live/processes"
 	"spor/collect/live/services"
 	"spor/collect/live/sessions"
@@ -20,8 +22,15 @@ func All() []*artifacts.Collector {
 		sockets.Collector,
 		processes.Collector,
 		hidden.Collector,
+		details.Collector,
+		details.Environments,
 		sessions.Collector,
 		services.Collector,
 		identity.Collector,
+		packages.Collector,
+		packages.Changed,
+		packages.Privileged,
+		packages.ChangedAll,
+		packages.PrivilegedAll,
 	}
 }

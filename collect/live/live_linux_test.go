@@ -6,13 +6,14 @@ import (
 	"testing"
 	"time"
 
+	"spor/artifacts"
 	"spor/collect/host"
 	"spor/collect/live"
 	"spor/collect/live/livetest"
 )
 
-// Every collector of live state works on the running system, at a price nobody notices: together well under half a
-// second of processor time.
+// Every collector of live state works on the running system, at a price nobody notices: those of a triage together take
+// well under two seconds of processor time (twice that under the race detector), most of it for the hashes of programs.
 func TestRunningSystem(t *testing.T) {
 	h, err := host.Open(t.Context())
 	if err != nil {
@@ -20,7 +21,7 @@ func TestRunningSystem(t *testing.T) {
 	}
 	before := cpu(t)
 	for _, c := range live.All() {
-		if !c.Supports(h.OS) {
+		if !c.Supports(h.OS) || c.Order == artifacts.Bulk {
 			continue
 		}
 		began := time.Now()
@@ -38,7 +39,7 @@ func TestRunningSystem(t *testing.T) {
 		}
 		t.Logf("%s: %d records in %v, notes %v", c.Name, len(rec.Records), time.Since(began), rec.Notes)
 	}
-	const limit = 500 * time.Millisecond
+	const limit = 4 * time.Second
 	if used := cpu(t) - before; used > limit {
 		t.Errorf("used %v of processor time, want at most %v", used, limit)
 	}
