@@ -21,7 +21,7 @@ import (
 
 // Collector takes one Process for each process that is hidden or is shown as another.
 var Collector = &artifacts.Collector{
-	Name:     "hidden_processes",
+	Name:     "hidden-processes",
 	Doc:      "Processes hidden by mounts over /proc, by a changed kernel, or behind decoys, with their executables",
 	OS:       []artifacts.OS{artifacts.Linux},
 	Order:    artifacts.Volatile,
@@ -30,7 +30,7 @@ var Collector = &artifacts.Collector{
 	Collect:  collect,
 }
 
-// A Process is one line of live/hidden_processes.jsonl.
+// A Process is one line of live/hidden-processes.jsonl.
 type Process struct {
 	PID     int      `json:"pid"`
 	How     []How    `json:"how"`

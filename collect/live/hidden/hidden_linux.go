@@ -373,11 +373,14 @@ func (s *search) record(ctx context.Context) error {
 			}
 		}
 		if p.True != nil && !p.True.KernelThread && i < maxTaken {
-			taken, err := processes.TakeExe(ctx, &through, s.rec, pid)
+			exe := procfs.Of(pid, "exe")
+			_, ok, err := processes.Take(ctx, &through, s.rec, exe)
 			if err != nil {
 				return err
 			}
-			p.ExeItem = taken
+			if ok {
+				p.ExeItem = exe
+			}
 		}
 		if err := s.rec.Record(*p); err != nil {
 			return err
