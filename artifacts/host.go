@@ -112,6 +112,29 @@ type File interface {
 	Method() string
 }
 
+// A SparseFile is a File that knows where its data lies.
+type SparseFile interface {
+	File
+	io.ReaderAt
+	// Extents lists the runs of data in order: whole is false where there are more than most, or the file system does
+	// not tell.
+	Extents(most int) (runs []Extent, whole bool, err error)
+}
+
+// A DetailedFile is a File with properties that a Stat has no room for.
+type DetailedFile interface {
+	File
+	// Details may give some of them beside an error about the others.
+	Details() (Details, error)
+}
+
+// Details are what some file systems keep beside a file's content. See Item for Xattrs and ACL.
+type Details struct {
+	Xattrs  map[string][]byte
+	ACL     string
+	Streams []string // alternate data streams of NTFS by name; STREAM of C:\file is opened as C:\file:STREAM
+}
+
 // A DirEntry is one name in a directory, in the bytes the host spells it.
 type DirEntry struct {
 	Name string

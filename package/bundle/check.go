@@ -1,7 +1,6 @@
 package bundle
 
 import (
-	"archive/tar"
 	"bytes"
 	"cmp"
 	"context"
@@ -12,7 +11,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,8 +24,8 @@ import (
 
 // Bounds of what is read into memory on the desk, in bytes.
 const (
-	maxRecord   = 1 << 20
-	maxManifest = 1 << 30
+	maxRecord   = 16 << 20
+	maxManifest = 8 << 30   // it is held compressed
 	maxWindow   = 128 << 20 // of zstd
 )
 
@@ -55,10 +53,11 @@ type Verdict struct {
 	Case        string
 	Host        string
 	TLP         string
-	Manifest    *manifest.Manifest // nil where none was found or its signature does not match
+	Manifest    *manifest.Manifest // without its long lists, Outcomes and Entries; nil where none was found or its signature does not match
 	Digest      string             // SHA-256 of manifest.json, hex
-	Signer      string             // fingerprint of the key that signed it
+	Signer      string             // fingerprint of the key that signed it, or the ends of volumes where there is none
 	Volumes     []manifest.Volume  // those that were read, in order
+	Authentic   []int              // volumes that by themselves prove to be what was sealed: read to their end, and signed
 	Items       int
 	Bytes       int64
 	Differences []Difference // empty: all is as it was sealed
@@ -70,17 +69,19 @@ func (v *Verdict) Whole() bool { return v.Manifest != nil && len(v.Differences) 
 // A Taker is given what a bundle holds while it is checked, such as to extract it. Nothing it is given is certain
 // before the Verdict is.
 type Taker interface {
-	// Create begins a file of the archive: evidence, or one of the bundle's own (manifest.json).
+	// Create begins a file of the archive: evidence, or one of the bundle's own (manifest.json). Of a sparse file it is
+	// given what is stored, the map and the runs.
 	Create(name string) (io.WriteCloser, error)
-	// Keep says that an item is complete and matches its record.
+	// Keep says that an item is complete and matches its record: os.ErrExist where there is one of its name already.
 	Keep(e manifest.Entry) error
 }
 
 // Check reads the volumes of one bundle, in any order given, and compares all with all: seals, hashes, records,
-// manifest, signature. Memory does not grow with the items' size. It stops only where nothing can be opened
-// (seal.ErrWrongKey), the taker fails, or ctx ends; every other fault is a Difference and the reading goes on.
+// signatures, manifest. Memory does not grow with the items' size, and by some hundred bytes an item. It stops only where
+// nothing can be opened (seal.ErrWrongKey), the taker fails, or ctx ends; every other fault is a Difference and the
+// reading goes on.
 func Check(ctx context.Context, volumes []string, key *seal.Key, taker Taker) (*Verdict, error) {
-	c := &checker{ctx: ctx, key: key, taker: taker, records: map[int]manifest.Entry{}, volumes: map[int]manifest.Volume{}}
+	c := &checker{ctx: ctx, key: key, taker: taker, records: map[int]recorded{}, volumes: map[int]manifest.Volume{}}
 	for _, name := range inOrder(volumes) {
 		if err := c.volume(name); err != nil {
 			return &c.verdict, err
@@ -103,10 +104,11 @@ type checker struct {
 	taker   Taker
 	verdict Verdict
 
-	head      header // of the volume being read
-	records   map[int]manifest.Entry
+	reading   // the volume that is being read
+	records   map[int]recorded
 	volumes   map[int]manifest.Volume
-	manifest  []byte
+	manifest  *ledger
+	digest    string // of the manifest
 	signature []byte
 	signer    string // public key that the volumes name
 	ended     bool   // the last volume's end was seen
@@ -114,10 +116,39 @@ type checker struct {
 	item pending
 }
 
+// reading is what is known of a volume while it is read.
+type reading struct {
+	head      header
+	headSum   string
+	sums      hash.Hash // of the records
+	count     int
+	first     int
+	final     int
+	end       *trailer
+	endData   []byte
+	endSig    []byte
+	originals map[uint64]content // items that stand whole in the volume, by their name's key
+}
+
+// content is what an item's bytes are known by.
+type content struct {
+	size   int64
+	sha256 [sha256.Size]byte
+}
+
+// recorded is what is remembered of a record: its hash, without the line feed.
+type recorded struct {
+	sum    [sha256.Size]byte
+	volume int
+}
+
 // pending is the item whose content was read and whose record is still to come.
 type pending struct {
 	sum   contentHash
 	parts []manifest.Part
+	link  string // it is a link to this item, whose content is
+	same  content
+	cut   bool // the last part is not whole
 }
 
 func (c *checker) differ(item, format string, args ...any) {
@@ -132,7 +163,7 @@ func (c *checker) volume(name string) error {
 	}
 	defer f.Close() // read only
 	sealed := &sealedReader{r: f, ctx: c.ctx, hash: sha256.New()}
-	c.head = header{}
+	c.reading = reading{sums: sha256.New(), originals: map[uint64]content{}}
 	before := len(c.verdict.Differences)
 	err = c.opened(sealed)
 	switch {
@@ -142,19 +173,39 @@ func (c *checker) volume(name string) error {
 		return err
 	case err != nil:
 		c.differ("", "%s: %v", filepath.Base(name), err)
+		c.unconfirmed()
 	}
 	if _, err := io.Copy(io.Discard, sealed); err != nil {
 		c.differ("", "%s: %v", filepath.Base(name), err)
 	}
-	if c.head.Volume == 0 && len(c.verdict.Differences) == before {
-		c.differ("", "%s: has no header", filepath.Base(name))
-	}
-	if c.head.Volume > 0 {
-		c.volumes[c.head.Volume] = manifest.Volume{
-			Number: c.head.Volume, Name: filepath.Base(name), Size: sealed.n, SHA256: hex.EncodeToString(sealed.hash.Sum(nil)),
+	if c.head.Volume == 0 {
+		if len(c.verdict.Differences) == before {
+			c.differ("", "%s: has no header", filepath.Base(name))
 		}
+		return nil
+	}
+	c.volumes[c.head.Volume] = manifest.Volume{
+		Number: c.head.Volume, Name: filepath.Base(name), Size: sealed.n, SHA256: hex.EncodeToString(sealed.hash.Sum(nil)),
+	}
+	if len(c.verdict.Differences) == before {
+		c.verdict.Authentic = append(c.verdict.Authentic, c.head.Volume)
 	}
 	return nil
+}
+
+// unconfirmed says what became of an item whose volume ends before its record.
+func (c *checker) unconfirmed() {
+	p := c.item
+	c.item = pending{}
+	if len(p.parts) == 0 {
+		return
+	}
+	last := p.parts[len(p.parts)-1]
+	if p.cut {
+		c.differ(last.Name, "is cut off: %d bytes of it were read; it is not confirmed by a record", last.Size)
+		return
+	}
+	c.differ(last.Name, "has no record that confirms it; %d bytes of it were read", last.Size)
 }
 
 func (c *checker) opened(sealed io.Reader) error {
@@ -167,46 +218,63 @@ func (c *checker) opened(sealed io.Reader) error {
 		return err
 	}
 	defer z.Close()
-	archive := tar.NewReader(z)
-	digest, n := sha256.New(), 0
-	var end *trailer
+	archive := &unarchiver{r: z}
 	for {
-		h, err := archive.Next()
-		if err == io.EOF {
+		m, err := archive.next()
+		if errors.Is(err, io.EOF) {
 			break
 		}
-		if err != nil {
-			return fmt.Errorf("torn after %d items: %w", n, err)
+		if err == nil {
+			err = c.member(m, archive)
 		}
-		switch {
-		case h.Typeflag != tar.TypeReg:
-			c.differ(h.Name, "is of type %q, which no bundle holds", h.Typeflag)
-		case c.head.Format == 0:
-			err = c.begin(h, archive)
-		case strings.HasPrefix(h.Name, recordsDir):
-			n++
-			err = c.record(h, io.TeeReader(archive, digest))
-		case strings.HasPrefix(h.Name, volumesDir):
-			end, err = readJSON[trailer](archive, h)
-		default:
-			err = c.content(h, archive)
-		}
-		if err != nil {
+		if err != nil && errors.Is(err, errTaker) {
 			return err
 		}
+		if err != nil {
+			return fmt.Errorf("torn after %d items: %w", c.count, err)
+		}
 	}
-	c.atEnd(end, n, digest)
 	// Only the end of the message says that none of it was altered.
 	if _, err := io.Copy(io.Discard, z); err != nil {
 		return err
 	}
-	_, err = io.Copy(io.Discard, plain)
-	return err
+	if _, err := io.Copy(io.Discard, plain); err != nil {
+		return err
+	}
+	c.atEnd()
+	return nil
 }
 
-func (c *checker) begin(h *tar.Header, r io.Reader) error {
-	head, err := readJSON[header](r, h)
-	if err != nil || !strings.HasPrefix(h.Name, volumesDir) || head.Volume < 1 || head.Bundle == "" {
+// member reads one file of the archive.
+func (c *checker) member(m member, r io.Reader) error {
+	switch {
+	case c.head.Format == 0:
+		return c.begin(m, r)
+	case m.kind != typeFile && m.kind != typeLink:
+		c.differ(m.name, "is of type %q, which no bundle holds", m.kind)
+		return nil
+	case strings.HasPrefix(m.name, recordsDir):
+		return c.record(m, r)
+	case strings.HasPrefix(m.name, volumesDir):
+		return c.trailer(m, r)
+	case m.name == manifestName || m.name == signatureName:
+		return c.own(m, r)
+	case !validName(m.name):
+		c.differ(m.name, "is a name that no bundle holds; it was not extracted")
+		return nil
+	case m.kind == typeLink:
+		return c.link(m)
+	}
+	return c.content(m, r)
+}
+
+func (c *checker) begin(m member, r io.Reader) error {
+	data, err := readSmall(m, r)
+	if err != nil {
+		return err
+	}
+	var head header
+	if err := json.Unmarshal(data, &head); err != nil || !strings.HasPrefix(m.name, volumesDir) || head.Volume < 1 || head.Bundle == "" {
 		return errors.New("does not begin with the header of a bundle")
 	}
 	if head.Format != manifest.Format {
@@ -216,56 +284,120 @@ func (c *checker) begin(h *tar.Header, r io.Reader) error {
 	if v.Bundle == "" {
 		v.Bundle, v.Case, v.Host, v.TLP, c.signer = head.Bundle, head.Case, head.Host, head.TLP, head.Signer.PublicKey
 	}
-	c.head = *head
+	c.head, c.headSum = head, hexSum(data)
 	if head.Bundle != v.Bundle {
 		c.head.Volume = 0
 		return fmt.Errorf("belongs to another bundle (%s, case %s), not to %s", head.Bundle, head.Case, v.Bundle)
 	}
 	if _, twice := c.volumes[head.Volume]; twice {
+		c.head.Volume = 0
 		return fmt.Errorf("volume %d was given twice", head.Volume)
+	}
+	if head.Signer.PublicKey != c.signer {
+		c.differ("", "names another signer, %s", head.Signer.Fingerprint)
 	}
 	return nil
 }
 
-func (c *checker) atEnd(end *trailer, records int, digest hash.Hash) {
-	switch {
-	case end == nil:
+func (c *checker) trailer(m member, r io.Reader) error {
+	data, err := readSmall(m, r)
+	if err != nil {
+		return err
+	}
+	if strings.HasSuffix(m.name, ".sig") {
+		c.endSig = data
+		return nil
+	}
+	c.end, c.endData = new(trailer), data
+	if err := json.Unmarshal(data, c.end); err != nil {
+		c.differ(m.name, "%v", err)
+		c.end = nil
+	}
+	return nil
+}
+
+// atEnd holds the volume to what its signed end says of it.
+func (c *checker) atEnd() {
+	if c.end == nil {
 		c.differ("", "has no end: it was never finished, or was cut")
-	case end.Bundle != c.head.Bundle || end.Volume != c.head.Volume:
+		c.unconfirmed()
+		return
+	}
+	signer, err := seal.Verify(c.signer, c.endData, c.endSig)
+	if err != nil {
+		c.differ("", "the signature of its end: %v", err)
+	} else if c.verdict.Signer == "" {
+		c.verdict.Signer = signer
+	}
+	switch end := c.end; {
+	case end.Bundle != c.head.Bundle || end.Volume != c.head.Volume || end.Header != c.headSum:
 		c.differ("", "has the end of another volume")
-	case end.Records != records || end.Digest != hex.EncodeToString(digest.Sum(nil)):
-		c.differ("", "its %d records are not the %d that were written", records, end.Records)
+	case end.Records != c.count || end.First != c.first || end.Final != c.final || end.Digest != hex.EncodeToString(c.sums.Sum(nil)):
+		c.differ("", "its %d records are not the %d that were written", c.count, end.Records)
 	case end.Last:
 		c.ended = true
 	}
+	here := slices.DeleteFunc(slices.Clone(c.item.parts), func(p manifest.Part) bool { return p.Volume != c.head.Volume })
+	if !slices.Equal(here, c.end.Open) {
+		c.differ("", "holds %d files without a record, not the %d that were written", len(here), len(c.end.Open))
+	}
 }
 
-// content reads evidence, or one of the bundle's own files.
-func (c *checker) content(h *tar.Header, r io.Reader) error {
-	switch {
-	case h.Name == manifestName || h.Name == signatureName:
-		data, err := io.ReadAll(io.LimitReader(r, maxManifest))
+// own reads the manifest or its signature.
+func (c *checker) own(m member, r io.Reader) error {
+	sum := sha256.New()
+	kept := newLedger()
+	r = io.TeeReader(io.LimitReader(r, maxManifest), io.MultiWriter(sum, kept))
+	if m.name == signatureName {
+		data, err := readSmall(m, r)
 		if err != nil {
 			return err
 		}
-		if h.Name == manifestName {
-			c.manifest = data
-		} else {
-			c.signature = data
-		}
-		return c.hand(h.Name, bytes.NewReader(data))
-	case !validName(h.Name):
-		c.differ(h.Name, "is a name that no bundle holds; it was not extracted")
-		return nil
+		c.signature = data
+		return c.hand(m.name, bytes.NewReader(data))
 	}
-	before := c.item.sum.n
+	err := c.hand(m.name, r)
+	if err == nil {
+		c.manifest, c.digest = kept, hex.EncodeToString(sum.Sum(nil))
+	}
+	return err
+}
+
+// content reads evidence.
+func (c *checker) content(m member, r io.Reader) error {
 	if len(c.item.parts) == 0 {
 		c.item.sum = contentHash{hash: sha256.New()}
-		before = 0
 	}
-	err := c.hand(h.Name, io.TeeReader(r, &c.item.sum))
-	c.item.parts = append(c.item.parts, manifest.Part{Name: h.Name, Volume: c.head.Volume, Size: c.item.sum.n - before})
+	part := manifest.Part{Name: m.name, Volume: c.head.Volume}
+	own := contentHash{hash: sha256.New()}
+	to := io.Writer(&c.item.sum)
+	if isPart(m.name) {
+		to = io.MultiWriter(&c.item.sum, &own)
+	}
+	before := c.item.sum.n
+	err := c.hand(m.name, io.TeeReader(r, to))
+	part.Size = c.item.sum.n - before
+	if isPart(m.name) {
+		part.SHA256, _ = own.upTo(part.Size)
+	}
+	c.item.parts = append(c.item.parts, part)
+	c.item.cut = err != nil
 	return err
+}
+
+// isPart tells whether a file is called like the part of an item.
+func isPart(name string) bool {
+	i := strings.LastIndex(name, ".part")
+	return i > 0 && len(name) >= i+8 && strings.Trim(name[i+5:], "0123456789") == ""
+}
+
+func (c *checker) link(m member) error {
+	same, ok := c.originals[key(m.link)]
+	if !ok {
+		c.differ(m.name, "is a link to %q, which is no whole item before it", m.link)
+	}
+	c.item = pending{link: m.link, same: same}
+	return nil
 }
 
 var errTaker = errors.New("cannot extract")
@@ -293,39 +425,71 @@ func (c *checker) hand(name string, r io.Reader) error {
 	return src.err
 }
 
-func (c *checker) record(h *tar.Header, r io.Reader) error {
+func (c *checker) record(m member, r io.Reader) error {
+	data, err := readSmall(m, r)
+	if err != nil {
+		return err
+	}
 	item := c.item
 	c.item = pending{}
-	e, err := readJSON[manifest.Entry](r, h)
-	if err != nil {
-		c.differ(h.Name, "%v", err)
+	c.sums.Write(data)
+	c.count++
+	var e manifest.Entry
+	if err := json.Unmarshal(data, &e); err != nil {
+		c.differ(m.name, "%v", err)
 		return nil
 	}
-	if _, twice := c.records[e.Number]; twice || h.Name != fmt.Sprintf("%s%08d.json", recordsDir, e.Number) {
-		c.differ(e.Name, "has a record out of place: %s", h.Name)
+	if c.first == 0 {
+		c.first = e.Number
+	}
+	c.final = e.Number
+	if _, twice := c.records[e.Number]; twice || m.name != fmt.Sprintf("%s%08d.json", recordsDir, e.Number) {
+		c.differ(e.Name, "has a record out of place: %s", m.name)
 		return nil
 	}
-	c.records[e.Number] = *e
+	c.records[e.Number] = recorded{sha256.Sum256(bytes.TrimSuffix(data, []byte("\n"))), c.head.Volume}
 	c.verdict.Items++
 	c.verdict.Bytes += e.Size
-	if what := item.against(e); what != "" {
+	if what := item.against(&e); what != "" {
 		c.differ(e.Name, "%s", what)
 		return nil
 	}
+	c.remember(&e)
 	if c.taker == nil {
 		return nil
 	}
-	if err := c.taker.Keep(*e); err != nil {
+	switch err := c.taker.Keep(e); {
+	case errors.Is(err, os.ErrExist):
+		c.differ(e.Name, "is in the bundle twice; the first was extracted")
+	case err != nil:
 		return fmt.Errorf("%w %s: %w", errTaker, e.Name, err)
 	}
 	return nil
 }
 
+// remember keeps what later items of the volume may be links to.
+func (c *checker) remember(e *manifest.Entry) {
+	if e.Link != "" || e.SameAs != "" || len(e.Parts) > 0 || e.Sparse != nil || e.Size < 1 {
+		return
+	}
+	if sum, err := hex.DecodeString(e.SHA256); err == nil && len(sum) == sha256.Size {
+		c.originals[key(e.Name)] = content{e.Size, [sha256.Size]byte(sum)}
+	}
+}
+
 // against compares what was read with what the record says; empty: the same.
 func (p *pending) against(e *manifest.Entry) string {
-	if e.Link != "" {
-		if len(p.parts) > 0 {
+	switch {
+	case e.Link != "":
+		if len(p.parts) > 0 || p.link != "" {
 			return "is a link and has content"
+		}
+		return ""
+	case e.SameAs != p.link || p.link != "" && len(p.parts) > 0:
+		return fmt.Sprintf("is a link to %q, not to %q", p.link, e.SameAs)
+	case p.link != "":
+		if e.Size != p.same.size || e.SHA256 != hex.EncodeToString(p.same.sha256[:]) {
+			return fmt.Sprintf("its content is not that of %s", p.link)
 		}
 		return ""
 	}
@@ -350,99 +514,11 @@ func (p *pending) against(e *manifest.Entry) string {
 	return ""
 }
 
-// conclude compares the records with the signed manifest.
-func (c *checker) conclude() {
-	c.head.Volume = 0
-	v := &c.verdict
-	for _, n := range slices.Sorted(maps.Keys(c.volumes)) {
-		v.Volumes = append(v.Volumes, c.volumes[n])
+func readSmall(m member, r io.Reader) ([]byte, error) {
+	if m.size > maxRecord {
+		return nil, fmt.Errorf("%w: %s is %d bytes long", errArchive, m.name, m.size)
 	}
-	if c.manifest == nil {
-		c.differ("", "no manifest: the last volume is missing or was never finished")
-		return
-	}
-	signer, err := seal.Verify(c.signer, c.manifest, c.signature)
-	if err != nil {
-		c.differ(manifestName, "%v", err)
-		return
-	}
-	var m manifest.Manifest
-	if err := json.Unmarshal(c.manifest, &m); err != nil {
-		c.differ(manifestName, "%v", err)
-		return
-	}
-	sum := sha256.Sum256(c.manifest)
-	v.Manifest, v.Signer, v.Digest = &m, signer, hex.EncodeToString(sum[:])
-	if m.Bundle != v.Bundle || m.Signer.Fingerprint != signer {
-		c.differ(manifestName, "is of bundle %s, signed by %s", m.Bundle, m.Signer.Fingerprint)
-	}
-	if !c.ended {
-		c.differ("", "the end of the last volume is missing")
-	}
-	c.compareVolumes(&m)
-	c.compareEntries(&m)
-}
-
-func (c *checker) compareVolumes(m *manifest.Manifest) {
-	for _, want := range m.Volumes {
-		c.head.Volume = want.Number
-		got, ok := c.volumes[want.Number]
-		switch {
-		case !ok:
-			c.differ("", "is missing (%s)", want.Name)
-		case got.SHA256 != want.SHA256 || got.Size != want.Size:
-			c.differ("", "%s is not the sealed file that the manifest names: SHA-256 %s, not %s", got.Name, got.SHA256, want.SHA256)
-		}
-	}
-	if last := len(m.Volumes) + 1; len(c.volumes) > 0 {
-		for n := range c.volumes {
-			if n > last {
-				c.head.Volume = n
-				c.differ("", "is beyond the last volume, %d", last)
-			}
-		}
-	}
-	c.head.Volume = 0
-}
-
-func (c *checker) compareEntries(m *manifest.Manifest) {
-	for _, want := range m.Entries {
-		c.head.Volume = want.Volume
-		got, ok := c.records[want.Number]
-		delete(c.records, want.Number)
-		if !ok {
-			c.differ(want.Name, "is missing")
-			continue
-		}
-		if !sameJSON(got, want) {
-			c.differ(want.Name, "its record is not the one in the manifest")
-		}
-	}
-	for _, n := range slices.Sorted(maps.Keys(c.records)) {
-		c.differ(c.records[n].Name, "is not in the manifest")
-	}
-	c.head.Volume = 0
-}
-
-func sameJSON(a, b manifest.Entry) bool {
-	x, errA := json.Marshal(a)
-	y, errB := json.Marshal(b)
-	return errA == nil && errB == nil && bytes.Equal(x, y)
-}
-
-func readJSON[T any](r io.Reader, h *tar.Header) (*T, error) {
-	if h.Size > maxRecord {
-		return nil, fmt.Errorf("%s is %d bytes long", h.Name, h.Size)
-	}
-	data, err := io.ReadAll(r)
-	if err != nil {
-		return nil, err
-	}
-	v := new(T)
-	if err := json.Unmarshal(data, v); err != nil {
-		return nil, fmt.Errorf("%s: %w", h.Name, err)
-	}
-	return v, nil
+	return io.ReadAll(r)
 }
 
 // sealedReader reads a volume's file, hashes it and ends with ctx.

@@ -4,8 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"hash/fnv"
 	"io/fs"
+	"iter"
 	"strings"
 
 	"spor/artifacts"
@@ -118,31 +118,49 @@ func (n names) claim(name string) string {
 		}
 		try = fmt.Sprintf("%s%s~%d%s", dir, stem, i, ext)
 	}
-	n[key(try)] = false
-	for i := range try {
-		if try[i] == '/' {
-			n[key(try[:i])] = true
-		}
+	for h, folder := range prefixes(try) {
+		n[h] = folder
 	}
 	return try
 }
 
 func (n names) free(name string) bool {
-	if _, used := n[key(name)]; used {
-		return false
-	}
-	for i := range name {
-		if name[i] == '/' {
-			if folder, used := n[key(name[:i])]; used && !folder {
-				return false
-			}
+	for h, folder := range prefixes(name) {
+		if isFolder, used := n[h]; used && (!folder || !isFolder) {
+			return false
 		}
 	}
 	return true
 }
 
-func key(name string) uint64 {
-	h := fnv.New64a()
-	h.Write([]byte(strings.ToLower(name)))
-	return h.Sum64()
+// prefixes gives the keys of all folders above a name, and its own.
+func prefixes(name string) iter.Seq2[uint64, bool] {
+	return func(yield func(uint64, bool) bool) {
+		h := uint64(fnvOffset)
+		for i := range len(name) {
+			c := name[i]
+			if c == '/' && !yield(h, true) {
+				return
+			}
+			if 'A' <= c && c <= 'Z' {
+				c += 'a' - 'A'
+			}
+			h = (h ^ uint64(c)) * fnvPrime
+		}
+		yield(h, false)
+	}
+}
+
+// FNV-1a, 64 bits.
+const (
+	fnvOffset = 14695981039346656037
+	fnvPrime  = 1099511628211
+)
+
+// key is a name's own key.
+func key(name string) (own uint64) {
+	for h := range prefixes(name) {
+		own = h
+	}
+	return own
 }

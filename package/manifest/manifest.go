@@ -86,13 +86,15 @@ type Volume struct {
 type Entry struct {
 	Number int `json:"number"` // from 1, in the order taken
 	artifacts.Item
-	Size    int64  `json:"size"`              // bytes taken
-	SHA256  string `json:"sha256"`            // of those bytes
+	Size    int64  `json:"size"`           // bytes taken
+	SHA256  string `json:"sha256"`         // of those bytes
+	SHA1    string `json:"sha1,omitempty"` // of programs and scripts, for indicators that know no better
+	MD5     string `json:"md5,omitempty"`
 	Volume  int    `json:"volume"`            // where its first part is
 	Parts   []Part `json:"parts,omitempty"`   // where it is in more than one piece; else it is one file called Name
 	Padding int64  `json:"padding,omitempty"` // zero bytes after the content in the archive: the source gave less than it said
 	Cut     string `json:"cut,omitempty"`     // why less was taken than there was
-	Changed string `json:"changed,omitempty"` // what happened to the source while it was read: "grew", "shrank", "modified"
+	Changed string `json:"changed,omitempty"` // what happened to the source while it was read: see artifacts.Item.After
 }
 
 // A Part is a run of an item's bytes that is a file of its own in the archive.
@@ -100,6 +102,7 @@ type Part struct {
 	Name   string `json:"name"`
 	Volume int    `json:"volume"`
 	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"` // of this part
 }
 
 // Count fills in the totals.
