@@ -64,7 +64,7 @@ func Send(ctx context.Context, dst Destination, sources []Source, opts Options) 
 			continue
 		}
 		errs = append(errs, fmt.Errorf("%s: %w", src.Name, res.Err))
-		if concernsAll(res.Err) || ctx.Err() != nil {
+		if ConcernsAll(res.Err) || ctx.Err() != nil {
 			break
 		}
 	}

@@ -72,8 +72,8 @@ func permanent(err error) bool {
 	return false
 }
 
-// concernsAll tells errors that the next file would meet too.
-func concernsAll(err error) bool {
+// ConcernsAll tells errors that the next file would meet too.
+func ConcernsAll(err error) bool {
 	for _, target := range []error{ErrUnauthorized, ErrCertificate, ErrQuota, ErrUnreachable, context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, target) {
 			return true

@@ -12,6 +12,7 @@ import (
 	"spor/cmd/internal/cli"
 	"spor/collect"
 	"spor/package/bundle"
+	"spor/package/sample"
 )
 
 // collectOptions are the flags of `spor collect`.
@@ -23,10 +24,13 @@ type collectOptions struct {
 	only, skip  []string
 	definitions []string
 	take        []string
+	samples     []string
 	root        string
-	out         string
+	out         []string
 	upload      []string
 	noUpload    bool
+	stream      bool
+	patience    time.Duration
 	token, pin  string
 	caseID      string
 	incident    string
@@ -44,12 +48,25 @@ type collectOptions struct {
 	quiet       bool
 	verbose     bool
 
+	samplePassword, sampleCipher string
+
 	given []string // what was given on the command line or by the environment, for the custody record
 }
 
+// How long one source may take. With --stream it may wait for the network meanwhile, which must not cost evidence.
+const (
+	defaultPerSource = 15 * time.Minute
+	streamPerSource  = 4 * time.Hour
+)
+
+const defaultPatience = 10 * time.Minute
+
 // defaults are the options that nobody gave.
 func defaults() *collectOptions {
-	return &collectOptions{volumeSize: bundle.DefaultVolume, maxFile: 4 << 30, perSource: 15 * time.Minute}
+	return &collectOptions{
+		volumeSize: bundle.DefaultVolume, maxFile: 4 << 30, perSource: defaultPerSource, patience: defaultPatience,
+		samplePassword: sample.DefaultPassword, sampleCipher: string(sample.AES256),
+	}
 }
 
 func collectCommand(s cli.Streams) *cobra.Command {
@@ -57,7 +74,19 @@ func collectCommand(s cli.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "collect",
 		Short: "Collect, seal and (with a kit or --upload) send; never asks",
+		Long: `Collect, seal and (with a kit or --upload) send; never asks.
+
+Finished volumes are sent while the next is written. With --stream nothing is
+written to any disk of this host: volumes of 16 MiB are kept in memory until
+they are sent, and collecting waits where sending is slower. What is over the
+memory of the timeline is left out of it, and said; the desk makes it anew.
+
+When --out fails (full, pulled, read-only), or with --stream no receiver takes
+the volumes any more, the collection begins anew on the next --out, so that
+nothing of the torn volume is missing. Both bundles are kept and named.`,
 		Example: `  spor collect --recipient cert-public.asc --out E:\ --case 2026-017
+  spor collect --recipient cert-public.asc --stream --upload https://cert.example.org/files/ --out E:\
+  spor collect --sample C:\Users\anna\Downloads\invoice.exe --out E:\ --out F:\
   SPOR_KIT=/mnt/usb/spor.kit spor collect --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -74,10 +103,15 @@ func collectCommand(s cli.Streams) *cobra.Command {
 	f.StringArrayVar(&o.skip, "skip", nil, "definitions or collectors to leave out, by `name` or glob")
 	f.StringArrayVar(&o.definitions, "definitions", nil, "`folder` of more ForensicArtifacts definitions; the same name replaces ours")
 	f.StringArrayVar(&o.take, "take", nil, "also take this file, folder or glob of the host")
+	f.StringArrayVar(&o.samples, "sample", nil, "malware: take this file, folder or glob into a locked zip inside the bundle")
+	f.StringVar(&o.samplePassword, "sample-password", o.samplePassword, "`password` of that zip; it accompanies the report and is no secret")
+	f.StringVar(&o.sampleCipher, "sample-cipher", o.sampleCipher, "how that zip is locked: aes256, or zipcrypto, which unzip opens too")
 	f.StringVar(&o.root, "root", "", "examine this mounted disk or `folder` instead of the running host")
-	f.StringVar(&o.out, "out", "", "`folder` the bundle is written to (default: beside the program)")
+	f.StringArrayVar(&o.out, "out", nil, "`folder` the bundle is written to (default: beside the program); repeat: the next is used when one fails")
 	f.StringArrayVar(&o.upload, "upload", nil, "`URL` to send to: https://…, file:///…; repeat for fall-backs")
 	f.BoolVar(&o.noUpload, "no-upload", false, "keep the bundle for a later spor upload")
+	f.BoolVar(&o.stream, "stream", false, "write nothing to a disk: send from memory (sources may then take 4h)")
+	f.DurationVar(&o.patience, "patience", o.patience, "how long to try again at a receiver that does not answer")
 	f.StringVar(&o.token, "token", "", "upload token (better by SPOR_TOKEN or the kit: command lines are seen by others)")
 	f.StringVar(&o.pin, "pin", "", "SHA-256 of the receiver's public key, which alone is trusted then")
 	f.StringVar(&o.caseID, "case", "", "case `id`")
@@ -85,7 +119,7 @@ func collectCommand(s cli.Streams) *cobra.Command {
 	f.StringVar(&o.operator, "operator", "", "who collects (default: the account)")
 	f.StringVar(&o.tlp, "tlp", "", "clear, green, amber, amber+strict or red (default amber)")
 	f.StringVar(&o.since, "since", "", "only what changed since a `time` or for a duration: 2026-11-20, 7d, 36h")
-	f.Var(&o.volumeSize, "volume-size", "most bytes of one file of the bundle")
+	f.Var(&o.volumeSize, "volume-size", "most bytes of one file of the bundle; with --stream 16 MiB, at most 32 MiB")
 	f.Var(&o.maxFile, "max-file", "most bytes taken of one file; 0: no limit")
 	f.Var(&o.maxTotal, "max-total", "most bytes taken in all")
 	f.DurationVar(&o.timeout, "timeout", 0, "longest time for the whole run, such as 2h")

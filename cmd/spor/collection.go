@@ -10,11 +10,9 @@ import (
 	"io/fs"
 	"iter"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"spor/artifacts"
@@ -38,7 +36,11 @@ const maxLog = 8 << 20
 type collection struct {
 	*job
 	signer  *seal.Signer
-	base    string
+	out     string // folder; empty: the stream
+	base    string // of the volumes' names
+	lost    []abandoned
+	outbox  *outbox
+	stop    context.CancelCauseFunc // of the outbox
 	writer  *bundle.Writer
 	sorter  *timeline.Sorter
 	tap     artifacts.Sink
@@ -51,24 +53,30 @@ type collection struct {
 
 // begin makes the output folder and the first volume: the first thing that is written at all.
 func (c *collection) begin() error {
-	if err := os.MkdirAll(c.out, 0o700); err != nil {
-		return cli.Fail(cli.Usage, "name a folder that can be written to with --out, such as a USB stick", err)
+	store, size, err := c.store()
+	if err != nil {
+		return err
 	}
-	w, err := bundle.NewWriter(bundle.Folder(c.out), c.base, bundle.Options{
+	w, err := bundle.NewWriter(store, c.base, bundle.Options{
 		Case: c.caseID, TLP: c.tlp.String(), Host: c.host.Identity.Hostname, Started: c.began.UTC(),
-		Recipients: c.recipients, Signer: c.signer, VolumeSize: int64(c.opts.volumeSize), Now: time.Now,
+		Recipients: c.recipients, Signer: c.signer, VolumeSize: size, Now: time.Now,
 	})
 	if err != nil {
-		return c.cannotBegin(err)
+		return err
 	}
 	c.writer = w
-	c.host.Self = append(c.host.Self, artifacts.Path(filepath.Join(c.out, c.base+".")))
+	if !c.streams() {
+		c.host.Self = append(c.host.Self, artifacts.Path(filepath.Join(c.out, c.base+".")))
+	}
 	c.sorter = timeline.NewSorter(timeline.SorterOptions{Memory: timelineMemory, Dir: c.out})
 	name := c.host.Identity.Hostname
 	c.detect = &detect.Detector{Host: name, Self: c.host.Self}
 	c.tap = &detect.Tap{Detector: c.detect, Next: &timeline.Tap{
 		Next: w, Formats: formats.All(), Add: c.sorter.Add, Host: name, Zone: timeline.Zone(c.host.Clock, c.zoneRules),
 	}}
+	for _, l := range c.lost {
+		c.step(c.operator, "collection begun anew", l.String())
+	}
 	c.step(c.operator, "collection started", "spor "+version+" "+strings.Join(c.opts.given, " "))
 	facts := startFacts{
 		Version: version, Case: c.caseID, Host: c.host.Identity.Hostname, System: c.host.Identity.OSName, Root: c.host.Root,
@@ -99,15 +107,6 @@ func (c *collection) zoneRules(name string) (*time.Location, error) {
 	return time.LoadLocationFromTZData(name, data)
 }
 
-// cannotBegin tells a folder that cannot be written to from one that is full. Nothing was taken yet.
-func (c *collection) cannotBegin(err error) error {
-	os.Remove(filepath.Join(c.out, c.base+".001.tar.zst.pgp.part"))
-	if isFull(err) {
-		return cli.Fail(cli.Failed, "make room, or name another folder with --out", fmt.Errorf("the disk is full: %w", err))
-	}
-	return cli.Fail(cli.Usage, "name a folder that can be written to with --out, such as a USB stick", err)
-}
-
 func (c *collection) step(who, what, detail string) {
 	c.custody = append(c.custody, manifest.Step{Time: time.Now().UTC(), Who: who, What: what, Detail: detail})
 }
@@ -116,6 +115,7 @@ func (c *collection) sink() artifacts.Sink { return c.tap }
 
 func (c *collection) options() collect.Options {
 	o := c.limits()
+	o.Whole = c.remaining(time.Now())
 	o.Log = slog.New(slog.NewJSONHandler(&c.log, nil))
 	return o
 }
@@ -131,6 +131,9 @@ func (c *collection) finish(rep *collect.Report) error {
 	if err := c.putOwn(ctx); err != nil {
 		return err
 	}
+	if facts := c.packed.facts(); facts != "" {
+		c.step(c.operator, "samples locked", facts)
+	}
 	c.step(c.operator, "sealed and signed", "by run key "+c.signer.Fingerprint)
 	var err error
 	c.volumes, c.digest, err = c.writer.Close(&manifest.Manifest{
@@ -139,7 +142,7 @@ func (c *collection) finish(rep *collect.Report) error {
 		Options: c.opts.given, Custody: c.custody, Outcomes: rep.Outcomes,
 	})
 	for _, v := range c.volumes {
-		c.view.volume(filepath.Join(c.out, v.Name), v)
+		c.view.volume(c.path(v), v)
 	}
 	return err
 }
@@ -224,27 +227,18 @@ func (c *collection) put(ctx context.Context, name string, data []byte) error {
 	return err
 }
 
-// broken is the end of a run whose bundle can no longer be written. What was finished stays and is named.
-func (c *collection) broken(err error) error {
-	abortErr := c.writer.Abort()
-	hint := "spor-desk open --recover reads what was written up to here: " + filepath.Join(c.out, c.base+".*")
-	if isFull(err) {
-		err = fmt.Errorf("the disk of %s is full: %w", c.out, err)
-		hint = "run again with --out on a larger disk; " + hint
+// path is where a volume lies; of a stream, its name alone.
+func (c *collection) path(v manifest.Volume) string {
+	if c.streams() {
+		return v.Name
 	}
-	return cli.Fail(cli.Failed, hint, errors.Join(err, abortErr))
-}
-
-func isFull(err error) bool {
-	const windowsDiskFull, windowsHandleDiskFull = syscall.Errno(112), syscall.Errno(39)
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, windowsDiskFull) && os.PathSeparator == '\\' ||
-		errors.Is(err, windowsHandleDiskFull) && os.PathSeparator == '\\'
+	return filepath.Join(c.out, v.Name)
 }
 
 func (c *collection) paths() []string {
 	list := make([]string, len(c.volumes))
 	for i, v := range c.volumes {
-		list[i] = filepath.Join(c.out, v.Name)
+		list[i] = c.path(v)
 	}
 	return list
 }
@@ -253,7 +247,7 @@ func (c *collection) summary(rep *collect.Report, sent bool, code cli.Code) {
 	f := summaryFacts{
 		Bundle: c.writer.Bundle(), Volumes: c.paths(), Items: rep.Items, Bytes: rep.Bytes, Gaps: rep.Gaps(),
 		Outcomes: map[artifacts.Status]int{}, Digest: c.digest, Signer: c.signer.Fingerprint, Completion: completion(rep),
-		Sent: sent, Seconds: time.Since(c.began).Seconds(), ExitCode: code,
+		Abandoned: c.lost, Samples: c.packed.facts(), Sent: sent, Seconds: time.Since(c.began).Seconds(), ExitCode: code,
 	}
 	for _, v := range c.volumes {
 		f.Sealed += v.Size
@@ -270,6 +264,9 @@ func (c *collection) hint(code cli.Code) string {
 	case cli.NotSent:
 		return "the bundle is kept; send it later with: spor upload " + strings.Join(c.paths(), " ")
 	case cli.Interrupted:
+		if c.streams() {
+			return "what was taken up to here is a valid bundle, and was sent"
+		}
 		return "what was taken up to here is a valid bundle: " + strings.Join(c.paths(), " ")
 	}
 	return ""

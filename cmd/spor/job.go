@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -47,7 +46,7 @@ type job struct {
 	targets    []target
 	set        *schema.Set
 	profiles   []string
-	out        string
+	outs       []string // folders, absolute, in the order they are used
 	caseID     string
 	operator   string
 	tlp        incident.TLP
@@ -58,6 +57,7 @@ type job struct {
 	view   *view
 	host   *artifacts.Host
 	chosen []*artifacts.Collector
+	packed *samples // nil: no samples were named
 }
 
 // prepare reads and checks all that was asked for. It touches nothing of the host and writes nothing.
@@ -102,13 +102,21 @@ func prepare(o *collectOptions, now time.Time) (*job, error) {
 		return nil, usage(err)
 	}
 	j.operator = cmp.Or(o.operator, account())
-	if j.out, err = outFolder(o.out); err != nil {
-		return nil, cli.Fail(cli.Usage, "name a folder that can be written to with --out, such as a USB stick", err)
+	if err := checkSamples(o); err != nil {
+		return nil, err
 	}
 	if !o.noUpload {
-		j.targets, err = targets(firstOf(o.upload, k.Upload), cmp.Or(o.token, k.Token), cmp.Or(o.pin, k.Pin))
+		if j.targets, err = targets(firstOf(o.upload, k.Upload), cmp.Or(o.token, k.Token), cmp.Or(o.pin, k.Pin)); err != nil {
+			return nil, err
+		}
 	}
-	return j, err
+	if err := j.checkStream(); err != nil {
+		return nil, err
+	}
+	if j.outs, err = outFolders(o.out, o.stream); err != nil {
+		return nil, cli.Fail(cli.Usage, "name a folder that can be written to with --out, such as a USB stick", err)
+	}
+	return j, nil
 }
 
 var caseName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$`)
@@ -162,23 +170,28 @@ func account() string {
 	return "unknown"
 }
 
-// outFolder makes the folder of the bundle where it is missing, and gives its absolute path.
-func outFolder(name string) (string, error) {
-	if name == "" {
+// outFolders gives the absolute paths of the bundle's folders: those named, else the program's own, unless the bundle is
+// streamed.
+func outFolders(names []string, stream bool) ([]string, error) {
+	if len(names) == 0 && !stream {
 		exe, err := os.Executable()
 		if err != nil {
-			return "", err
+			return nil, err
 		}
-		name = filepath.Dir(exe)
+		names = []string{filepath.Dir(exe)}
 	}
-	dir, err := filepath.Abs(name)
-	if err != nil {
-		return "", err
+	var all []string
+	for _, name := range names {
+		dir, err := filepath.Abs(name)
+		if err != nil {
+			return nil, err
+		}
+		if st, err := os.Stat(dir); err == nil && !st.IsDir() {
+			return nil, fmt.Errorf("%s is not a folder", dir)
+		}
+		all = append(all, dir)
 	}
-	if st, err := os.Stat(dir); err == nil && !st.IsDir() {
-		return "", fmt.Errorf("%s is not a folder", dir)
-	}
-	return dir, nil
+	return all, nil
 }
 
 // open opens the host, or the folder that stands for one.
@@ -202,11 +215,7 @@ func (j *job) open(ctx context.Context) error {
 // choose picks the collectors.
 func (j *job) choose() error {
 	o := j.opts
-	take := make([]artifacts.Path, len(o.take))
-	for i, p := range o.take {
-		take[i] = artifacts.Path(p)
-	}
-	plan := schema.NewPlan(j.set, j.host, schema.Options{Secrets: o.secrets, Take: take})
+	plan := schema.NewPlan(j.set, j.host, schema.Options{Secrets: o.secrets, Take: paths(o.take)})
 	all := slices.Concat(live.All(), plan.All())
 	chosen, err := schema.Choose(all, j.host.OS, schema.Selection{
 		Profiles: j.profiles, Only: o.only, Skip: o.skip, Set: j.set,
@@ -214,7 +223,8 @@ func (j *job) choose() error {
 	if err != nil {
 		return cli.Fail(cli.Usage, "spor list shows the names", err)
 	}
-	j.chosen = plan.Collectors(chosen)
+	j.packed = j.newSamples()
+	j.chosen = j.packed.among(plan.Collectors(chosen))
 	return nil
 }
 
@@ -227,69 +237,28 @@ func (j *job) limits() collect.Options {
 	}
 }
 
-// run collects into a bundle and sends it.
-func (j *job) run(ctx context.Context) error {
-	signer, err := seal.NewSigner("spor run key")
-	if err != nil {
-		return cli.Fail(cli.Failed, "", err)
-	}
-	c := &collection{job: j, signer: signer, base: j.baseName()}
-	if err := c.begin(); err != nil {
-		return err
-	}
-	rep, err := collect.Run(ctx, j.host, j.chosen, c.sink(), c.options())
-	if err != nil {
-		return c.broken(err)
-	}
-	if err := c.finish(rep); err != nil {
-		return c.broken(err)
-	}
-	sent := false
-	if len(j.targets) > 0 && !errors.Is(rep.Stopped, cli.ErrInterrupted) {
-		sent = send(ctx, j.view, j.targets, c.paths())
-	}
-	code := verdict(rep, len(j.targets) > 0, sent)
-	c.summary(rep, sent, code)
-	if code == cli.OK {
-		return nil
-	}
-	return cli.Fail(code, c.hint(code), nil)
-}
-
 // baseName is CASE-HOST-TIME: what the bundle's files are called, in letters that every system and receiver takes. The
 // time is to the microsecond, for many hosts of one name (localhost) may be started in the same second.
 func (j *job) baseName() string {
+	return fmt.Sprintf("%s-%s-%s", j.caseID, j.plainHost(), j.began.UTC().Format("20060102T150405.000000Z"))
+}
+
+func (j *job) plainHost() string {
 	hostname := strings.Trim(notPlain.ReplaceAllString(j.host.Identity.Hostname, "-"), "-.")
-	if len(hostname) > 48 {
-		hostname = hostname[:48]
-	}
-	return fmt.Sprintf("%s-%s-%s", j.caseID, cmp.Or(hostname, "host"), j.began.UTC().Format("20060102T150405.000000Z"))
+	return cmp.Or(hostname[:min(len(hostname), 48)], "host")
 }
 
 var notPlain = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 
 // send tries the targets in turn until one has given a receipt for every volume.
-func send(ctx context.Context, v *view, to []target, paths []string) bool {
-	sources := make([]upload.Source, len(paths))
-	for i, p := range paths {
-		sources[i] = upload.Source{Name: filepath.Base(p), Open: func() (io.ReadSeekCloser, error) { return os.Open(p) }}
+func send(ctx context.Context, v *view, to []target, files []string, patience time.Duration) bool {
+	o := newOutbox(v, to, patience)
+	for _, name := range files {
+		o.add(&parcel{Source: upload.File(name)})
 	}
-	for _, t := range to {
-		results, err := upload.Send(ctx, t.Destination, sources, upload.Options{Progress: v.uploading(t.url)})
-		for _, r := range results {
-			v.sent(t.url, r)
-		}
-		if err == nil {
-			return true
-		}
-		if len(results) == 0 {
-			v.warn("%s: %v", t.url, err)
-		}
-		if ctx.Err() != nil {
-			return false
-		}
-	}
-	return false
+	o.close()
+	o.run(ctx)
+	return o.wait()
 }
 
 // tool describes this program, with the hash of the very file that runs.

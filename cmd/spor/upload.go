@@ -19,6 +19,7 @@ type uploadOptions struct {
 	to         []string
 	kit        string
 	token, pin string
+	patience   time.Duration
 	json       bool
 	quiet      bool
 }
@@ -37,6 +38,7 @@ func uploadCommand(s cli.Streams) *cobra.Command {
 	f.StringVar(&o.kit, "kit", "", "the kit `file` (default spor.kit beside the program)")
 	f.StringVar(&o.token, "token", "", "upload token (better by SPOR_TOKEN or the kit)")
 	f.StringVar(&o.pin, "pin", "", "SHA-256 of the receiver's public key, which alone is trusted then")
+	f.DurationVar(&o.patience, "patience", defaultPatience, "how long to try again at a receiver that does not answer")
 	f.BoolVar(&o.json, "json", false, "JSON lines on stdout")
 	f.BoolVar(&o.quiet, "quiet", false, "say only what is wrong")
 	return cmd
@@ -65,7 +67,7 @@ func runUpload(ctx context.Context, o *uploadOptions, files []string, s cli.Stre
 		}
 	}
 	v := newView(s, &collectOptions{json: o.json, quiet: o.quiet})
-	if send(ctx, v, to, files) {
+	if send(ctx, v, to, files, o.patience) {
 		return nil
 	}
 	if errors.Is(context.Cause(ctx), cli.ErrInterrupted) {

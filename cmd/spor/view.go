@@ -27,8 +27,11 @@ type view struct {
 	items    int
 	bytes    int64
 	counts   [6]int // outcomes by status
+	sending  string // what the outbox does, for the status line
 	width    int    // of the status line on the screen
 	lastLine time.Time
+	lastSend time.Time // when the outbox was last heard of
+	restarts int
 }
 
 type viewMode struct {
@@ -110,6 +113,10 @@ func (v *view) start(f startFacts) {
 		v.emit("start", f)
 		return
 	}
+	if v.restarts > 0 {
+		v.say("collecting anew, bundle %s", f.Bundle)
+		return
+	}
 	v.say("collecting from %s (%s), case %s, %d sources", cmp.Or(f.Host, "a host without a name"), cmp.Or(f.System, "system not known"), f.Case, f.Sources)
 	for _, r := range f.Recipients {
 		v.say("sealed to %s", r)
@@ -118,6 +125,21 @@ func (v *view) start(f startFacts) {
 	if !f.Root {
 		v.say("warning: not run as administrator or root: much cannot be read")
 	}
+}
+
+// restart forgets what was counted: everything is collected anew.
+func (v *view) restart() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.items, v.bytes, v.counts = 0, 0, [6]int{}
+	v.restarts++
+}
+
+// collected says that only sending is left.
+func (v *view) collected() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.source = ""
 }
 
 func (v *view) begin(source string) {
@@ -155,7 +177,7 @@ func (v *view) progress() {
 	if v.mode.terminal && !v.mode.json {
 		every = 100 * time.Millisecond
 	}
-	if v.source == "" || v.mode.quiet && !v.mode.json || now.Sub(v.lastLine) < every {
+	if v.source == "" && v.sending == "" || v.mode.quiet && !v.mode.json || now.Sub(v.lastLine) < every {
 		return
 	}
 	v.lastLine = now
@@ -163,7 +185,11 @@ func (v *view) progress() {
 	case v.mode.json:
 		v.emit("progress", map[string]any{"source": v.source, "items": v.items, "bytes": v.bytes})
 	case v.mode.terminal:
-		line := fmt.Sprintf("spor: %s, %d items, %s", v.source, v.items, cli.Bytes(v.bytes))
+		line := "spor: "
+		if v.source != "" {
+			line += fmt.Sprintf("%s, %d items, %s; ", v.source, v.items, cli.Bytes(v.bytes))
+		}
+		line = strings.TrimSuffix(line+v.sending, "; ")
 		line = line[:min(len(line), 79)]
 		fmt.Fprintf(v.err, "\r%-*s", v.width, line)
 		v.width = len(line)
@@ -188,19 +214,27 @@ func (v *view) uploading(to string) func(upload.Progress) {
 		v.mu.Lock()
 		defer v.mu.Unlock()
 		now := time.Now()
-		if now.Sub(v.lastLine) < plainEvery && p.Phase != upload.Waiting {
+		v.sending = fmt.Sprintf("%s %s", p.Phase, cli.Bytes(p.Done))
+		if p.Size > 0 {
+			v.sending += " of " + cli.Bytes(p.Size)
+		}
+		switch recent := now.Sub(v.lastSend) < plainEvery; {
+		case p.Phase == upload.Waiting && !v.mode.json:
+			v.sending = "the receiver does not answer"
+			v.say("%s: %v; trying again in %s", p.Name, p.Err, p.Wait.Round(time.Second))
+			return
+		case v.mode.terminal && !v.mode.json:
+			v.progress()
+			return
+		case recent && p.Phase != upload.Waiting:
 			return
 		}
-		v.lastLine = now
+		v.lastSend = now
 		switch {
 		case v.mode.json:
 			v.emit("upload", map[string]any{"to": to, "name": p.Name, "phase": p.Phase, "done": p.Done, "size": p.Size})
-		case p.Phase == upload.Waiting:
-			v.say("%s: %v; trying again in %s", p.Name, p.Err, p.Wait.Round(time.Second))
-		case p.Size > 0:
-			v.say("%s: %s %s of %s", p.Name, p.Phase, cli.Bytes(p.Done), cli.Bytes(p.Size))
 		default:
-			v.say("%s: %s %s", p.Name, p.Phase, cli.Bytes(p.Done))
+			v.say("%s: %s", p.Name, v.sending)
 		}
 	}
 }
@@ -208,6 +242,7 @@ func (v *view) uploading(to string) func(upload.Progress) {
 func (v *view) sent(to string, r upload.Result) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.sending = ""
 	how := ""
 	if r.Resumed > 0 {
 		how = fmt.Sprintf(" (resumed at %s)", cli.Bytes(r.Resumed))
@@ -241,6 +276,8 @@ type summaryFacts struct {
 	Digest     string                   `json:"digest"`
 	Signer     string                   `json:"signer"`
 	Completion string                   `json:"completion"`
+	Samples    string                   `json:"samples,omitempty"`   // the locked zip and its password
+	Abandoned  []abandoned              `json:"abandoned,omitempty"` // bundles whose destination failed
 	Sent       bool                     `json:"sent"`
 	Seconds    float64                  `json:"seconds"`
 	ExitCode   cli.Code                 `json:"exit_code"`
@@ -254,6 +291,9 @@ func (v *view) summary(f summaryFacts) {
 		return
 	}
 	v.clear()
+	for _, a := range f.Abandoned {
+		fmt.Fprintf(v.out, "torn     %s\n", a)
+	}
 	for _, name := range f.Volumes {
 		fmt.Fprintf(v.out, "bundle   %s\n", name)
 	}
@@ -270,6 +310,9 @@ func (v *view) summary(f summaryFacts) {
 			break
 		}
 		fmt.Fprintf(v.out, "gap      %s %s %s: %s\n", g.Source, g.Path, g.Status, g.Reason)
+	}
+	if f.Samples != "" {
+		fmt.Fprintf(v.out, "samples  %s\n", f.Samples)
 	}
 	fmt.Fprintf(v.out, "signer   %s\ndigest   %s\n", cli.Groups(f.Signer), cli.Groups(f.Digest))
 }
