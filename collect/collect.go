@@ -18,13 +18,14 @@ import (
 
 // Options are the limits of a run. The zero value has none.
 type Options struct {
-	PerSource time.Duration // zero: no limit
-	Whole     time.Duration // of the run; zero: no limit
-	MaxFile   int64         // bytes taken of one file; zero: no limit
-	MaxTotal  int64         // bytes taken in all; zero: no limit
-	Since     time.Time     // files that have not changed since are left out; zero: none are
-	Secrets   bool          // take also what is marked secret
-	Dry       bool          // read nothing: files that would be taken are outcomes with their size and the reason DryRun
+	PerSource time.Duration               // zero: no limit
+	Whole     time.Duration               // of the run; zero: no limit
+	MaxFile   int64                       // bytes taken of one file; zero: no limit
+	MaxTotal  int64                       // bytes taken in all; zero: no limit
+	Since     time.Time                   // files that have not changed since are left out; zero: none are
+	Secrets   bool                        // take also what is marked secret
+	Withhold  func(artifacts.Path) string // why a path is not taken, whoever asks, unless Secrets; empty: it is. nil: all are
+	Dry       bool                        // read nothing: files that would be taken are outcomes with their size and the reason DryRun
 	Log       *slog.Logger
 	Now       func() time.Time
 	Watch     Watcher

@@ -265,6 +265,8 @@ func (r *recorder) open(p artifacts.Path) (it artifacts.Item, f artifacts.File, 
 		return it, nil, "", &artifacts.Outcome{Path: p, Status: artifacts.Skipped, Reason: DryRun, Bytes: st.Size}
 	case e.isSelf(p):
 		return no(artifacts.Skipped, "is our own")
+	case r.withheld(p) != "":
+		return no(artifacts.Skipped, "%s", r.withheld(p))
 	case st.Kind == artifacts.Symlink:
 		if it.Link, err = e.host.Files.Readlink(p); err != nil {
 			status, reason := describe(err)
@@ -281,7 +283,12 @@ func (r *recorder) open(p artifacts.Path) (it artifacts.Item, f artifacts.File, 
 		status, reason := describe(err)
 		return no(status, "%s", reason)
 	}
-	return r.opened(it, f)
+	whole, why := r.look(f, st.Size)
+	if why != "" {
+		f.Close()
+		return no(artifacts.Skipped, "%s", why)
+	}
+	return r.opened(it, whole)
 }
 
 // opened fixes the length that is taken: what the file has now, however it grows, and at most the limit.

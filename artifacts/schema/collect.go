@@ -86,6 +86,15 @@ func (t *target) one(ctx context.Context, rec artifacts.Recorder, hit hit) error
 	return rec.Take(ctx, hit.path)
 }
 
+// Withhold tells why a path is not to be taken by anyone: a secret definition names it, as the walk found it or as it is
+// spelled. It is empty for all others, and where secrets were asked for. It is asked once Collectors has been called.
+func (p *Plan) Withhold(path artifacts.Path) string {
+	if p.found == nil || !p.withheld(path) {
+		return ""
+	}
+	return withheldReason
+}
+
 // withheld tells whether a path is named by a secret definition, as the walk found it or as it is spelled.
 func (p *Plan) withheld(path artifacts.Path) bool {
 	if p.options.Secrets {
