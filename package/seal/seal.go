@@ -12,7 +12,8 @@ import (
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp"
-	"github.com/ProtonMail/gopenpgp/v2/constants"
+	"github.com/ProtonMail/go-crypto/openpgp/armor"
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	"github.com/ProtonMail/gopenpgp/v2/crypto"
 )
 
@@ -23,14 +24,21 @@ var (
 	ErrExpired       = errors.New("key has expired")
 	ErrRevoked       = errors.New("key has been revoked")
 	ErrCannotEncrypt = errors.New("key has no part that can encrypt")
+	ErrWeak          = errors.New("key is too weak to seal to")
 	ErrWrongKey      = errors.New("sealed to another key")
 	ErrPassphrase    = errors.New("wrong or missing passphrase")
 	ErrDamaged       = errors.New("not a whole OpenPGP message")
 	ErrSignature     = errors.New("signature does not match")
 )
 
-// maxKeyFile bounds what is read of a key file, in bytes. Keys with photographs and hundreds of signatures stay far below.
-const maxKeyFile = 4 << 20
+// What is read of a key file is bounded. Keys with photographs and hundreds of signatures stay far below.
+const (
+	maxKeyFile = 4 << 20 // bytes
+	maxKeys    = 100
+)
+
+// leastBits is the least size of an RSA or DSA key.
+const leastBits = 2048
 
 // A Recipient is a public key that a bundle can be sealed to.
 type Recipient struct {
@@ -72,8 +80,14 @@ func newRecipient(e *openpgp.Entity, now time.Time) (Recipient, error) {
 	if sig, _ := e.PrimarySelfSignature(); sig != nil && e.PrimaryKey.KeyExpired(sig, at) {
 		return rec, fmt.Errorf("%s: %w; ask the CERT for its current one", rec, ErrExpired)
 	}
-	if _, ok := e.EncryptionKey(at); !ok {
+	encryption, ok := e.EncryptionKey(at)
+	if !ok {
 		return rec, fmt.Errorf("%s: %w", rec, whyNoEncryption(e, at))
+	}
+	for _, part := range []*packet.PublicKey{e.PrimaryKey, encryption.PublicKey} {
+		if why := weakness(part); why != "" {
+			return rec, fmt.Errorf("%s: %w: %s; ask the CERT for one of today's kinds (Curve25519, RSA of 3072 bits or more)", rec, ErrWeak, why)
+		}
 	}
 	key, err := crypto.NewKeyFromEntity(e)
 	if err != nil {
@@ -81,6 +95,26 @@ func newRecipient(e *openpgp.Entity, now time.Time) (Recipient, error) {
 	}
 	rec.key = key
 	return rec, nil
+}
+
+// weakness says why a key must not be trusted with evidence, if so: RSA and DSA under 2048 bits (NIST SP 800-131A), and
+// ElGamal (RFC 9580, section 9.1). A self-signature over SHA-1 is no reason: who could forge it could as well exchange
+// the whole file, which only the way it was handed over protects.
+func weakness(k *packet.PublicKey) string {
+	bits, err := k.BitLength()
+	switch k.PubKeyAlgo {
+	case packet.PubKeyAlgoElGamal:
+		return "ElGamal"
+	case packet.PubKeyAlgoRSA, packet.PubKeyAlgoRSAEncryptOnly, packet.PubKeyAlgoRSASignOnly:
+		if err != nil || bits < leastBits {
+			return fmt.Sprintf("RSA of %d bits", bits)
+		}
+	case packet.PubKeyAlgoDSA:
+		if err != nil || bits < leastBits {
+			return fmt.Sprintf("DSA of %d bits", bits)
+		}
+	}
+	return ""
 }
 
 // whyNoEncryption tells an encryption subkey that has expired or was revoked from a key that never had one.
@@ -122,64 +156,70 @@ func readEntities(r io.Reader) (openpgp.EntityList, error) {
 	if len(data) > maxKeyFile {
 		return nil, fmt.Errorf("%w: larger than %d bytes", ErrNotKey, maxKeyFile)
 	}
-	var list openpgp.EntityList
-	if bytes.Contains(data, []byte("-----BEGIN PGP")) {
-		list, err = openpgp.ReadArmoredKeyRing(bytes.NewReader(data))
-	} else {
-		list, err = openpgp.ReadKeyRing(bytes.NewReader(data))
+	if bytes.Contains(data, []byte(armorBegin)) {
+		if data, err = unarmor(data); err != nil {
+			return nil, err
+		}
 	}
+	keys, err := countKeys(data)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrNotKey, err)
+		return nil, err
 	}
-	if len(list) == 0 {
+	list, err := openpgp.ReadKeyRing(bytes.NewReader(data))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %v", ErrNotKey, err)
+	case len(list) == 0:
 		return nil, ErrNotKey
+	case len(list) < keys:
+		return nil, fmt.Errorf("%w: %d of the %d keys of the file cannot be read", ErrNotKey, keys-len(list), keys)
 	}
 	return list, nil
 }
 
-// Held is the most that a sealing stream holds back of what was written to it, in bytes.
-const Held = 64 << 10
+const armorBegin = "-----BEGIN PGP "
 
-// New begins an OpenPGP message to the recipients on w. What is written to it is sealed as it comes, but for the last
-// Held bytes; Close ends the message but does not close w. A message without Close is a torn one: its beginning can
-// still be opened.
-func New(w io.Writer, to []Recipient) (io.WriteCloser, error) {
-	if len(to) == 0 {
-		return nil, errors.New("no recipient to seal to")
-	}
-	var ring *crypto.KeyRing
-	for _, r := range to {
-		moveClockTo(r.key.GetEntity().PrimaryKey.CreationTime)
-		if ring == nil {
-			kr, err := crypto.NewKeyRing(r.key)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", r, err)
-			}
-			ring = kr
-			continue
+// unarmor gives the keys of all armored blocks of a file, one after the other.
+func unarmor(data []byte) (keys []byte, err error) {
+	_, data, _ = bytes.Cut(data, []byte(armorBegin))
+	for text := range bytes.SplitSeq(data, []byte(armorBegin)) {
+		block, err := armor.Decode(io.MultiReader(strings.NewReader(armorBegin), bytes.NewReader(text)))
+		if err != nil {
+			return nil, fmt.Errorf("%w: %v", ErrNotKey, err)
 		}
-		if err := ring.AddKey(r.key); err != nil {
-			return nil, fmt.Errorf("%s: %w", r, err)
+		if block.Type != openpgp.PublicKeyType && block.Type != openpgp.PrivateKeyType {
+			return nil, fmt.Errorf("%w: a %s", ErrNotKey, block.Type)
 		}
+		body, err := io.ReadAll(block.Body)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %v", ErrNotKey, err)
+		}
+		keys = append(keys, body...)
 	}
-	plain, err := ring.EncryptStream(w, crypto.NewPlainMessageMetadata(true, "", 0), nil)
-	if err != nil {
-		return nil, err
-	}
-	return bites{plain}, nil
+	return keys, nil
 }
 
-// bites writes in small pieces: the library's partial-length writers, one around the other, each hold back up to twice
-// what they were last given.
-type bites struct{ io.WriteCloser }
-
-func (b bites) Write(p []byte) (n int, err error) {
-	for n < len(p) && err == nil {
-		var m int
-		m, err = b.WriteCloser.Write(p[n:min(n+Held/4, len(p))])
-		n += m
+// countKeys counts the primary keys of a file, so that none is passed over without a word, and knows those that are
+// too old for the library.
+func countKeys(data []byte) (n int, err error) {
+	const tagSecretKey, tagPublicKey = 5, 6
+	packets := packet.NewOpaqueReader(bytes.NewReader(data))
+	for {
+		p, err := packets.Next()
+		switch {
+		case err == io.EOF:
+			return n, nil
+		case err != nil:
+			return 0, fmt.Errorf("%w: %v", ErrNotKey, err)
+		case p.Tag != tagSecretKey && p.Tag != tagPublicKey:
+			continue
+		case len(p.Contents) > 0 && (p.Contents[0] == 2 || p.Contents[0] == 3):
+			return 0, fmt.Errorf("%w: it is of OpenPGP version %d, broken since the nineties", ErrWeak, p.Contents[0])
+		}
+		if n++; n > maxKeys {
+			return 0, fmt.Errorf("%w: more than %d keys in a file", ErrNotKey, maxKeys)
+		}
 	}
-	return n, err
 }
 
 // moveClockTo lets gopenpgp believe in a key that is younger than the host's clock says it can be: a wrong clock on an
@@ -189,162 +229,4 @@ func moveClockTo(created time.Time) {
 	if time.Unix(crypto.GetUnixTime(), 0).Before(created) {
 		crypto.UpdateTime(created.Unix() + 1)
 	}
-}
-
-// A Key opens what was sealed to it. It exists at the CERT only.
-type Key struct {
-	Fingerprint string
-	UserID      string
-	ring        *crypto.KeyRing
-}
-
-// OpenKey reads a private key, armored or binary; passphrase is asked only where the key is locked, and may be nil.
-func OpenKey(r io.Reader, passphrase func() ([]byte, error)) (*Key, error) {
-	entities, err := readEntities(r)
-	if err != nil {
-		return nil, err
-	}
-	if entities[0].PrivateKey == nil {
-		return nil, fmt.Errorf("%w: it is a public key; opening needs the private one", ErrWrongKey)
-	}
-	key, err := crypto.NewKeyFromEntity(entities[0])
-	if err != nil {
-		return nil, err
-	}
-	if locked, err := key.IsLocked(); err != nil {
-		return nil, err
-	} else if locked {
-		if key, err = unlock(key, passphrase); err != nil {
-			return nil, err
-		}
-	}
-	ring, err := crypto.NewKeyRing(key)
-	if err != nil {
-		return nil, err
-	}
-	return &Key{Fingerprint: strings.ToUpper(key.GetFingerprint()), UserID: userID(key.GetEntity()), ring: ring}, nil
-}
-
-func unlock(key *crypto.Key, passphrase func() ([]byte, error)) (*crypto.Key, error) {
-	if passphrase == nil {
-		return nil, fmt.Errorf("%w: the key is locked", ErrPassphrase)
-	}
-	secret, err := passphrase()
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrPassphrase, err)
-	}
-	open, err := key.Unlock(secret)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrPassphrase, err)
-	}
-	return open, nil
-}
-
-// Open gives the content of a sealed stream. What is read is not authenticated before Read has returned io.EOF: until
-// then, and when it returns another error (ErrDamaged), nothing that was read may be acted on.
-func Open(r io.Reader, key *Key) (io.Reader, error) {
-	msg, err := key.ring.DecryptStream(r, nil, 0)
-	if err != nil {
-		if strings.Contains(err.Error(), "incorrect key") { // go-crypto's ErrKeyIncorrect, flattened by gopenpgp
-			return nil, fmt.Errorf("%w than %s", ErrWrongKey, key.Fingerprint)
-		}
-		return nil, fmt.Errorf("%w: %v", ErrDamaged, err)
-	}
-	return &opened{msg}, nil
-}
-
-type opened struct{ r io.Reader }
-
-func (o *opened) Read(p []byte) (int, error) {
-	n, err := o.r.Read(p)
-	if err != nil && err != io.EOF {
-		err = fmt.Errorf("%w: %v", ErrDamaged, err)
-	}
-	return n, err
-}
-
-// A Signer is a key made for one run. Its private half is never written anywhere.
-type Signer struct {
-	Fingerprint string // upper-case hex
-	PublicKey   string // armored
-	ring        *crypto.KeyRing
-}
-
-// NewSigner makes a key.
-func NewSigner(name string) (*Signer, error) {
-	key, err := crypto.GenerateKey(name, "", "x25519", 0)
-	if err != nil {
-		return nil, err
-	}
-	return newSigner(key)
-}
-
-func newSigner(key *crypto.Key) (*Signer, error) {
-	ring, err := crypto.NewKeyRing(key)
-	if err != nil {
-		return nil, err
-	}
-	public, err := key.GetArmoredPublicKey()
-	if err != nil {
-		return nil, err
-	}
-	return &Signer{Fingerprint: strings.ToUpper(key.GetFingerprint()), PublicKey: public, ring: ring}, nil
-}
-
-// Sign gives the binary detached signature over data.
-func (s *Signer) Sign(data []byte) ([]byte, error) {
-	sig, err := s.ring.SignDetached(crypto.NewPlainMessage(data))
-	if err != nil {
-		return nil, err
-	}
-	return sig.GetBinary(), nil
-}
-
-// Signer lets a CERT's key sign, such as a kit.
-func (k *Key) Signer() (*Signer, error) {
-	key, err := k.ring.GetKey(0)
-	if err != nil {
-		return nil, err
-	}
-	return newSigner(key)
-}
-
-// Verify checks a detached signature, binary or armored, by the one public key given, and returns that key's
-// fingerprint. An expired key still verifies: what it signed was signed before.
-func Verify(publicKey string, data, signature []byte) (fingerprint string, err error) {
-	entities, err := readEntities(strings.NewReader(publicKey))
-	if err != nil {
-		return "", err
-	}
-	key, err := crypto.NewKeyFromEntity(entities[0])
-	if err != nil {
-		return "", err
-	}
-	ring, err := crypto.NewKeyRing(key)
-	if err != nil {
-		return "", err
-	}
-	if err := ring.VerifyDetached(crypto.NewPlainMessage(data), crypto.NewPGPSignature(signature), 0); err != nil {
-		return "", fmt.Errorf("%w: %v", ErrSignature, err)
-	}
-	return strings.ToUpper(key.GetFingerprint()), nil
-}
-
-// Generate makes a CERT's key pair, armored. An empty passphrase leaves the private key unlocked.
-func Generate(name, email string, passphrase []byte) (public, private, fingerprint string, err error) {
-	key, err := crypto.GenerateKey(name, email, "x25519", 0)
-	if err != nil {
-		return "", "", "", err
-	}
-	if public, err = key.GetArmoredPublicKey(); err != nil {
-		return "", "", "", err
-	}
-	fingerprint = strings.ToUpper(key.GetFingerprint())
-	if len(passphrase) > 0 {
-		if key, err = key.Lock(passphrase); err != nil {
-			return "", "", "", err
-		}
-	}
-	private, err = key.ArmorWithCustomHeaders("", constants.ArmorHeaderVersion)
-	return public, private, fingerprint, err
 }

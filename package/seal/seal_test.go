@@ -3,16 +3,21 @@ package seal
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	"github.com/ProtonMail/gopenpgp/v2/crypto"
 
 	"spor/package/seal/sealtest"
 )
 
 func TestKeysThatCannotBeSealedTo(t *testing.T) {
 	now := time.Now()
+	good, _ := sealtest.Pair(t, packet.Config{})
 	for name, c := range map[string]struct {
 		data string
 		want error
@@ -20,13 +25,146 @@ func TestKeysThatCannotBeSealedTo(t *testing.T) {
 		"no key": {"hello", ErrNotKey}, "empty": {"", ErrNotKey}, "armor without a key": {"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n=\n", ErrNotKey},
 		"private": {string(sealtest.Private(t)), ErrPrivateKey}, "expired": {sealtest.Expired(t), ErrExpired},
 		"revoked": {sealtest.Revoked(t), ErrRevoked}, "sign only": {sealtest.SignOnly(t), ErrCannotEncrypt},
-		"too large": {strings.Repeat("x", maxKeyFile+1), ErrNotKey},
+		"too large": {strings.Repeat("x", maxKeyFile+1), ErrNotKey}, "too many": {strings.Repeat(unarmored(t, good), maxKeys+1), ErrNotKey},
+		"RSA of 1024 bits":           {sealtest.Weak(t), ErrWeak},
+		"of version 3":               {"\x99\x00\x0e\x03\x30\x00\x00\x00\x00\x00\x01\x00\x02\x03\x00\x02\x03", ErrWeak},
+		"a good one and a weak one":  {good + sealtest.Weak(t), ErrWeak},
+		"a good one and a torn one":  {good + good[:len(good)/2], ErrNotKey},
+		"a good one and a message":   {good + strings.ReplaceAll(good, "PUBLIC KEY BLOCK", "MESSAGE"), ErrNotKey},
+		"a good one and one unknown": {unarmored(t, good) + "\xc6\x06\x04\x00\x00\x00\x00\x63", ErrNotKey},
 	} {
 		_, err := ReadRecipients(strings.NewReader(c.data), now)
 		if !errors.Is(err, c.want) {
 			t.Errorf("%s: error %v, want %v", name, err, c.want)
 		}
 	}
+}
+
+func unarmored(t testing.TB, text string) string {
+	t.Helper()
+	keys, err := unarmor([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(keys)
+}
+
+// Several keys in a file are all sealed to, however they were put together.
+func TestFilesWithManyKeys(t *testing.T) {
+	one, oneKey := sealtest.Pair(t, packet.Config{})
+	two, twoKey := sealtest.Pair(t, packet.Config{Algorithm: packet.PubKeyAlgoEd25519, V6Keys: true})
+	both, err := OpenKey(bytes.NewReader(append(oneKey, twoKey...)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string]string{
+		"two armored blocks": one + "\nwords between\n" + two, "two binary": unarmored(t, one) + unarmored(t, two),
+	} {
+		to, err := ReadRecipients(strings.NewReader(data), time.Now())
+		if err != nil || len(to) != 2 || to[0].Fingerprint == to[1].Fingerprint {
+			t.Fatalf("%s: %v, %v", name, to, err)
+		}
+		for _, r := range to {
+			if got, err := openAll(sealed(t, []Recipient{r}, content(9), steps["at once"]), both); err != nil || len(got) != 9 {
+				t.Errorf("%s, sealed to %s, opened with both private keys: %d bytes, %v", name, r, len(got), err)
+			}
+		}
+	}
+}
+
+// TestKeysOfGnuPG: keys that GnuPG made, with several subkeys, an expired one, and what it makes that is too weak.
+func TestKeysOfGnuPG(t *testing.T) {
+	gpg := gnupg(t)
+	for _, c := range []struct {
+		primary string
+		subkeys []string // kind, usage, expiry
+		want    error
+	}{
+		{"rsa2048", []string{"rsa2048 encr"}, nil},
+		{"ed25519", []string{"cv25519 encr", "cv25519 encr 20200101T000000"}, nil},
+		{"nistp256", []string{"nistp384 encr", "nistp521 encr"}, nil},
+		{"ed25519", []string{"rsa2048 encr", "ed25519 sign"}, nil},
+		{"rsa1024", []string{"cv25519 encr"}, ErrWeak},
+		{"ed25519", []string{"cv25519 encr", "rsa1024 encr"}, ErrWeak},
+		{"ed25519", []string{"cv25519 encr 20200101T000000"}, ErrExpired},
+		{"ed25519", nil, ErrCannotEncrypt},
+		{"dsa2048", []string{"cv25519 encr"}, nil},
+		{"ed25519 sha1", []string{"cv25519 encr"}, nil},
+	} {
+		kind, digest, _ := strings.Cut(c.primary, " ")
+		name := strings.Join(append([]string{c.primary}, c.subkeys...), ", ")
+		mail := strings.NewReplacer(" ", "", ",", "").Replace(name) + "@example.org"
+		var options []string
+		if digest != "" {
+			options = []string{"--cert-digest-algo", digest}
+		}
+		// In the past, one second after the other, so that the last subkey is the newest.
+		gpg(nil, append(options, "--faked-system-time", "20190101T000000!", "--quick-gen-key", mail, kind, "sign", "never")...)
+		fpr := fingerprint(string(gpg(nil, "--with-colons", "--list-keys", mail)))
+		for i, sub := range c.subkeys {
+			args := append(options, "--faked-system-time", fmt.Sprintf("2019010%dT000000!", i+2), "--quick-add-key", fpr)
+			gpg(nil, append(args, strings.Fields(sub)...)...)
+		}
+		to, err := ReadRecipients(bytes.NewReader(gpg(nil, "--export", mail)), time.Now())
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: error %v, want %v", name, err, c.want)
+		}
+		if err != nil {
+			continue
+		}
+		message := sealed(t, to, content(999), steps["flushed"])
+		if got := gpg(message, "--decrypt"); !bytes.Equal(got, content(999)) {
+			t.Errorf("%s: gpg gives %d bytes", name, len(got))
+		}
+		key, err := OpenKey(bytes.NewReader(gpg(nil, "--export-secret-keys", mail)), nil)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got, err := openAll(message, key); err != nil || !bytes.Equal(got, content(999)) {
+			t.Errorf("%s: %d bytes, %v", name, len(got), err)
+		}
+		// The subkey is the one that gopenpgp's own stream takes.
+		var out bytes.Buffer
+		if _, err := key.ring.EncryptStream(&out, crypto.NewPlainMessageMetadata(true, "", 0), nil); err != nil {
+			t.Fatal(err)
+		}
+		if ours, theirs := keyID(t, message), keyID(t, out.Bytes()); ours != theirs {
+			t.Errorf("%s: sealed to subkey %X, gopenpgp to %X", name, ours, theirs)
+		}
+	}
+}
+
+func fingerprint(colons string) string {
+	_, after, _ := strings.Cut(colons, "\nfpr:")
+	return strings.Trim(strings.SplitN(after, "\n", 2)[0], ":")
+}
+
+func keyID(t *testing.T, message []byte) uint64 {
+	t.Helper()
+	p, err := packet.Read(bytes.NewReader(message))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.(*packet.EncryptedKey).KeyId
+}
+
+func FuzzReadRecipients(f *testing.F) {
+	f.Add([]byte(sealtest.Weak(f)))
+	f.Add([]byte(sealtest.SignOnly(f)))
+	f.Add(sealtest.Private(f))
+	public, _ := sealtest.Pair(f, packet.Config{Algorithm: packet.PubKeyAlgoEd25519, V6Keys: true})
+	f.Add([]byte(public))
+	f.Add([]byte(unarmored(f, sealtest.Revoked(f))))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		to, err := ReadRecipients(bytes.NewReader(data), time.Now())
+		if err != nil {
+			return
+		}
+		if _, err := New(io.Discard, to); err != nil {
+			t.Errorf("%d recipients were taken, and then: %v", len(to), err)
+		}
+	})
 }
 
 func generate(t *testing.T, passphrase []byte) (to []Recipient, private string) {

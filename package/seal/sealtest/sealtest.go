@@ -1,4 +1,4 @@
-// Package sealtest makes the keys that a collection must refuse, for tests.
+// Package sealtest makes keys for tests: of every kind, and those that a collection must refuse.
 package sealtest
 
 import (
@@ -32,18 +32,32 @@ func SignOnly(t testing.TB) string {
 	return public(t, e)
 }
 
-// Private is a whole key pair, binary.
-func Private(t testing.TB) []byte {
+// Weak is an RSA key of 1024 bits.
+func Weak(t testing.TB) string {
+	return public(t, entity(t, packet.Config{Algorithm: packet.PubKeyAlgoRSA, RSABits: 1024}))
+}
+
+// Pair is a key pair of a kind, the public half armored, the private one binary.
+func Pair(t testing.TB, c packet.Config) (publicKey string, privateKey []byte) {
+	e := entity(t, c)
 	var b bytes.Buffer
-	if err := entity(t, packet.Config{}).SerializePrivate(&b, nil); err != nil {
+	if err := e.SerializePrivate(&b, nil); err != nil {
 		t.Fatal(err)
 	}
-	return b.Bytes()
+	return public(t, e), b.Bytes()
+}
+
+// Private is a whole key pair, binary.
+func Private(t testing.TB) []byte {
+	_, private := Pair(t, packet.Config{})
+	return private
 }
 
 func entity(t testing.TB, c packet.Config) *openpgp.Entity {
 	t.Helper()
-	c.Algorithm = packet.PubKeyAlgoEdDSA
+	if c.Algorithm == 0 {
+		c.Algorithm = packet.PubKeyAlgoEdDSA
+	}
 	e, err := openpgp.NewEntity("Test", "", "test@example.org", &c)
 	if err != nil {
 		t.Fatal(err)
