@@ -112,16 +112,17 @@ func (p *Plan) Collectors(chosen []*artifacts.Collector) []*artifacts.Collector 
 		}
 		wants = append(wants, t.files...)
 	}
-	if !mine {
-		return chosen
-	}
-	paths := newTrie(p.host.OS.FoldsCase())
 	p.guard = len(p.targets)
 	p.secrets, p.keys = newTrie(p.host.OS.FoldsCase()), newTrie(true)
 	guards := p.guards()
 	for i := range guards {
 		p.secrets.add(guards[i].names, i)
 	}
+	if !mine {
+		p.found = newFound(nil, p.guard+1) // for Withhold
+		return chosen
+	}
+	paths := newTrie(p.host.OS.FoldsCase())
 	wants = append(wants, guards...)
 	for id := range wants {
 		paths.add(wants[id].names, id)

@@ -56,6 +56,7 @@ type job struct {
 
 	view   *view
 	host   *artifacts.Host
+	plan   *schema.Plan
 	chosen []*artifacts.Collector
 	packed *samples // nil: no samples were named
 }
@@ -215,8 +216,8 @@ func (j *job) open(ctx context.Context) error {
 // choose picks the collectors.
 func (j *job) choose() error {
 	o := j.opts
-	plan := schema.NewPlan(j.set, j.host, schema.Options{Secrets: o.secrets, Take: paths(o.take)})
-	all := slices.Concat(live.All(), plan.All())
+	j.plan = schema.NewPlan(j.set, j.host, schema.Options{Secrets: o.secrets, Take: paths(o.take)})
+	all := slices.Concat(live.All(), j.plan.All())
 	chosen, err := schema.Choose(all, j.host.OS, schema.Selection{
 		Profiles: j.profiles, Only: o.only, Skip: o.skip, Set: j.set,
 	})
@@ -224,7 +225,7 @@ func (j *job) choose() error {
 		return cli.Fail(cli.Usage, "spor list shows the names", err)
 	}
 	j.packed = j.newSamples()
-	j.chosen = j.packed.among(plan.Collectors(chosen))
+	j.chosen = j.packed.among(j.plan.Collectors(chosen))
 	return nil
 }
 
@@ -232,7 +233,7 @@ func (j *job) limits() collect.Options {
 	o := j.opts
 	return collect.Options{
 		PerSource: o.perSource, Whole: o.timeout, MaxFile: int64(o.maxFile), MaxTotal: int64(o.maxTotal), Since: j.since,
-		Secrets: o.secrets, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Secrets: o.secrets, Withhold: j.plan.Withhold, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		Watch: collect.Watcher{Begin: j.view.begin, Outcome: j.view.outcome},
 	}
 }
