@@ -3,10 +3,12 @@ package live
 
 import (
 	"spor/artifacts"
+	"spor/collect/live/bpf"
 	"spor/collect/live/clock"
 	"spor/collect/live/details"
 	"spor/collect/live/hidden"
 	"spor/collect/live/identity"
+	"spor/collect/live/kernel"
 	"spor/collect/live/packages"
 	"spor/collect/live/processes"
 	"spor/collect/live/services"
@@ -27,6 +29,10 @@ func All() []*artifacts.Collector {
 		sessions.Collector,
 		services.Collector,
 		identity.Collector,
+		kernel.Collector,
+		kernel.Modules,
+		kernel.Hooks,
+		bpf.Collector,
 		packages.Collector,
 		packages.Changed,
 		packages.Privileged,
