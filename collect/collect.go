@@ -78,7 +78,7 @@ func Run(ctx context.Context, h *artifacts.Host, collectors []*artifacts.Collect
 		ctx, cancel = context.WithTimeoutCause(ctx, opts.Whole, ErrWholeTime)
 		defer cancel()
 	}
-	e := &engine{host: h, sink: sink, opts: opts, taken: map[string]artifacts.Outcome{}}
+	e := &engine{host: h, sink: sink, opts: opts, taken: map[uint64]settled{}, names: others{}, told: map[string]bool{}}
 	for _, o := range h.Limits {
 		e.note(o)
 	}
@@ -98,7 +98,9 @@ type engine struct {
 	host   *artifacts.Host
 	sink   artifacts.Sink
 	opts   Options
-	taken  map[string]artifacts.Outcome // by path: what became of it the first time
+	taken  map[uint64]settled // by path: what became of it the first time
+	names  others
+	told   map[string]bool // reasons that were noted once for all
 	report Report
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"io/fs"
 	"slices"
@@ -175,25 +176,34 @@ func (r *recorder) put(it artifacts.Item, content io.Reader, limit string) error
 	case limit != "":
 		o.Status, o.Reason, o.Gap = artifacts.Truncated, limit, true
 	}
+	if name := stored.Name; strings.HasSuffix(name, string(o.Path)) {
+		o.Path = artifacts.Path(name[len(name)-len(o.Path):]) // one text in memory, not two
+	}
+	gap := o.Gap
 	r.note(o)
-	r.remember(it.Origin, o)
+	r.remember(it.Origin, gap)
+	if o.Status == artifacts.Collected {
+		r.engine.names.add(&it, stored.Name)
+	}
 	return nil
 }
 
-func (r *recorder) remember(p artifacts.Path, o artifacts.Outcome) {
-	if p == "" {
-		return
+// remember keeps the outcome noted last as that of p. What it meant for its source, gap, is not part of it.
+func (r *recorder) remember(p artifacts.Path, gap bool) {
+	if p != "" {
+		r.engine.taken[r.key(p)] = settled{len(r.engine.report.Outcomes) - 1, gap}
 	}
-	o.Source = r.collector.Name
-	r.engine.taken[r.key(p)] = o
 }
 
-func (r *recorder) key(p artifacts.Path) string {
+// key stands for a path in memory. Its seed is this process's, so that nobody can make two paths share one.
+func (r *recorder) key(p artifacts.Path) uint64 {
 	if r.engine.host.OS.FoldsCase() {
-		return strings.ToLower(string(p))
+		return maphash.String(seed, strings.ToLower(string(p)))
 	}
-	return string(p)
+	return maphash.String(seed, string(p))
 }
+
+var seed = maphash.MakeSeed()
 
 // Take implements artifacts.Recorder.
 func (r *recorder) Take(ctx context.Context, p artifacts.Path) error {
@@ -215,16 +225,26 @@ func (r *recorder) Take(ctx context.Context, p artifacts.Path) error {
 		if err := r.over(); err != nil {
 			return err
 		}
+		gap := o.Gap
 		r.note(*o)
-		r.remember(p, *o)
+		r.remember(p, gap)
 		return nil
 	}
 	if it.Link != "" {
 		return r.put(it, strings.NewReader(""), "")
 	}
+	streams := r.detail(&it, f)
 	src := guard(ctx, f, f.Close)
 	defer src.Close()
-	return r.put(it, src, limit)
+	if err := r.put(it, src, limit); err != nil {
+		return err
+	}
+	for _, s := range streams {
+		if err := r.Take(ctx, p+artifacts.Path(":"+s)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // before tells whether p was taken already, and what to say of it then, or that the run may take no more.
@@ -235,7 +255,9 @@ func (r *recorder) before(p artifacts.Path) (settled bool, o artifacts.Outcome, 
 		return false, o, err
 	}
 	e := r.engine
-	if o, again := e.taken[r.key(p)]; again {
+	if first, again := e.taken[r.key(p)]; again {
+		o := e.report.Outcomes[first.outcome]
+		o.Gap = first.gap
 		if o.Item != "" && o.Reason == "" {
 			o.Reason = "taken for " + o.Source
 		}
@@ -302,14 +324,23 @@ func (r *recorder) opened(it artifacts.Item, f artifacts.File) (artifacts.Item, 
 	read, link := it.Read, it.Link
 	it = item(it.Origin, st)
 	it.Read, it.Link, it.Method = read, link, f.Method()
-	it.After = func() string { return changed(st, f) }
-	limit := ""
-	length := st.Size
-	if most := r.engine.opts.MaxFile; most > 0 && length > most {
-		length, limit = most, fmt.Sprintf("is %d bytes long; the limit is %d", st.Size, most)
+	it.After = func() string { return changed(st, f, r.engine.host.Files, it.Origin) }
+	it.SameAs = r.engine.names.find(&it)
+	most, limit := r.engine.opts.MaxFile, ""
+	if runs := holes(f, st.Size); runs != nil {
+		it.Sparse = &artifacts.Sparse{Size: st.Size}
+		data := length(runs)
+		if it.Sparse.Runs, it.Size = within(runs, most); it.Size < data {
+			limit = fmt.Sprintf("has %d bytes of data; the limit is %d", data, most)
+		}
+		return it, &limited{f, &runReader{from: f.(io.ReaderAt), runs: slices.Clone(it.Sparse.Runs)}}, limit, nil
 	}
-	if it.Size = length; length > 0 {
-		return it, &limited{f, io.LimitReader(f, length)}, limit, nil
+	it.Size = st.Size
+	if most > 0 && it.Size > most {
+		it.Size, limit = most, fmt.Sprintf("is %d bytes long; the limit is %d", st.Size, most)
+	}
+	if it.Size > 0 {
+		return it, &limited{f, io.LimitReader(f, it.Size)}, limit, nil
 	}
 	it.Size = -1 // a pseudo file says 0 and has content
 	return it, f, limit, nil
@@ -323,26 +354,41 @@ type limited struct {
 func (l *limited) Read(b []byte) (int, error) { return l.r.Read(b) }
 
 func item(p artifacts.Path, st artifacts.Stat) artifacts.Item {
-	return artifacts.Item{
+	it := artifacts.Item{
 		Origin: p, Size: st.Size, Times: st.Times, Mode: uint32(st.Mode), UID: st.UID, GID: st.GID,
 		Inode: st.Inode, Device: st.Device, Attributes: st.Attributes,
 	}
+	if st.Links > 1 {
+		it.Links = st.Links
+	}
+	return it
 }
 
-// changed compares an open file with what it was when it was opened.
-func changed(before artifacts.Stat, f artifacts.File) string {
+// changed compares an open file, and where its name leads, with what they were when it was opened.
+func changed(before artifacts.Stat, f artifacts.File, files artifacts.Files, p artifacts.Path) string {
 	now, err := f.Stat()
-	switch {
-	case err != nil:
+	if err != nil {
 		return ""
-	case now.Size > before.Size:
-		return "grew"
-	case now.Size < before.Size:
-		return "shrank"
-	case !now.Times.Modified.Equal(before.Times.Modified):
-		return "modified"
 	}
-	return ""
+	var words []string
+	switch {
+	case now.Size > before.Size:
+		words = append(words, "grew")
+	case now.Size < before.Size:
+		words = append(words, "shrank")
+	case !now.Times.Modified.Equal(before.Times.Modified):
+		words = append(words, "modified")
+	}
+	if len(words) > 0 || !now.Times.Changed.Equal(before.Times.Changed) || now.Links != before.Links {
+		named, err := files.Lstat(p)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			words = append(words, "removed")
+		case err == nil && (named.Inode != before.Inode || named.Device != before.Device):
+			words = append(words, "rotated")
+		}
+	}
+	return strings.Join(words, ", ")
 }
 
 func (e *engine) isSelf(p artifacts.Path) bool {

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"spor/artifacts"
+	"spor/collect/inode"
 )
 
 // files is the tree of the running system, by system calls that leave no access time behind (open(2) O_NOATIME) and
@@ -331,6 +332,11 @@ type file struct {
 	method string
 }
 
+var (
+	_ artifacts.SparseFile   = (*file)(nil)
+	_ artifacts.DetailedFile = (*file)(nil)
+)
+
 func newFile(fd int, p artifacts.Path, method string) (*file, error) {
 	f := os.NewFile(uintptr(fd), p.String())
 	raw, err := f.SyscallConn()
@@ -357,6 +363,53 @@ func (f *file) Read(p []byte) (n int, err error) {
 		return 0, io.EOF
 	}
 	return n, nil
+}
+
+// ReadAt implements io.ReaderAt.
+func (f *file) ReadAt(p []byte, offset int64) (n int, err error) {
+	rawErr := f.raw.Read(func(fd uintptr) bool {
+		for n < len(p) && err == nil {
+			var m int
+			m, err = unix.Pread(int(fd), p[n:], offset+int64(n))
+			if errors.Is(err, unix.EINTR) {
+				err = nil
+				continue
+			}
+			if n += max(m, 0); m == 0 && err == nil {
+				err = io.EOF
+			}
+		}
+		return true
+	})
+	if errors.Is(err, io.EOF) {
+		return n, io.EOF
+	}
+	if err = errors.Join(rawErr, err); err != nil {
+		return n, &fs.PathError{Op: "read", Path: f.path.String(), Err: err}
+	}
+	return n, nil
+}
+
+// Extents implements artifacts.SparseFile.
+func (f *file) Extents(most int) (runs []artifacts.Extent, whole bool, err error) {
+	st, err := f.Stat()
+	if err != nil {
+		return nil, false, err
+	}
+	rawErr := f.raw.Control(func(fd uintptr) { runs, whole, err = inode.Extents(int(fd), st.Size, most) })
+	if err = errors.Join(rawErr, err); err != nil {
+		return nil, false, &fs.PathError{Op: "extents", Path: f.path.String(), Err: err}
+	}
+	return runs, whole, nil
+}
+
+// Details implements artifacts.DetailedFile.
+func (f *file) Details() (d artifacts.Details, err error) {
+	rawErr := f.raw.Control(func(fd uintptr) { d.Xattrs, err = inode.Xattrs(int(fd)) })
+	if err = errors.Join(rawErr, err); err != nil {
+		return d, &fs.PathError{Op: "xattr", Path: f.path.String(), Err: err}
+	}
+	return d, nil
 }
 
 func (f *file) Close() error { return f.os.Close() }

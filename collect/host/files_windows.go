@@ -274,7 +274,11 @@ func (f *files) Open(p artifacts.Path) (artifacts.File, error) {
 	if f.backup {
 		method = "backup"
 	}
-	return &file{handle: h, path: p, method: method}, nil
+	text, err := f.native(string(p))
+	if err != nil {
+		text = nil // it was opened by it, so this cannot be
+	}
+	return &file{handle: h, path: p, native: text, method: method}, nil
 }
 
 // stillRegular looks again at what is now open: between asking and opening it may have become something else.
@@ -299,6 +303,7 @@ func stillRegular(h windows.Handle, n name) error {
 // A file is an open regular file.
 type file struct {
 	path   artifacts.Path
+	native *uint16 // the path as calls take it
 	method string
 	handle windows.Handle
 	closed atomic.Bool

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"spor/artifacts"
+	"spor/collect/inode"
 	"spor/collect/live/procfs"
 )
 
@@ -105,3 +106,32 @@ func statOf(info fs.FileInfo) artifacts.Stat {
 	}
 	return st
 }
+
+// Extents implements artifacts.SparseFile.
+func (f *file) Extents(most int) (runs []artifacts.Extent, whole bool, err error) {
+	info, err := f.File.Stat()
+	if err != nil {
+		return nil, false, err
+	}
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return nil, false, err
+	}
+	rawErr := raw.Control(func(fd uintptr) { runs, whole, err = inode.Extents(int(fd), info.Size(), most) })
+	return runs, whole, errors.Join(rawErr, err)
+}
+
+// Details implements artifacts.DetailedFile.
+func (f *file) Details() (d artifacts.Details, err error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return d, err
+	}
+	rawErr := raw.Control(func(fd uintptr) { d.Xattrs, err = inode.Xattrs(int(fd)) })
+	return d, errors.Join(rawErr, err)
+}
+
+var (
+	_ artifacts.SparseFile   = (*file)(nil)
+	_ artifacts.DetailedFile = (*file)(nil)
+)
