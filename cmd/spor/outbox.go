@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -92,8 +93,8 @@ func (o *outbox) arrived() map[string][]string {
 func (o *outbox) run(ctx context.Context) {
 	defer close(o.done)
 	for {
-		atEnd := o.isClosed()
 		sent, hope := o.round(ctx)
+		atEnd := o.isClosed()
 		switch {
 		case sent:
 			o.mu.Lock()
@@ -127,7 +128,7 @@ func (o *outbox) sendAll(ctx context.Context, t target) error {
 		if p == nil {
 			return errors.Join(failed, err)
 		}
-		if p.gone || p.arrivedAt(t.url) {
+		if p.gone || slices.Contains(p.at, t.url) {
 			continue
 		}
 		results, err := upload.Send(ctx, t.Destination, []upload.Source{p.Source}, upload.Options{Patience: o.patience, Progress: o.view.uploading(t.url)})
@@ -149,15 +150,6 @@ func (o *outbox) sendAll(ctx context.Context, t target) error {
 			p.release()
 		}
 	}
-}
-
-func (p *parcel) arrivedAt(url string) bool {
-	for _, at := range p.at {
-		if at == url {
-			return true
-		}
-	}
-	return false
 }
 
 // next waits for the parcel of that number; nil: there is none, because all have come or ctx has ended, which is the
@@ -192,16 +184,11 @@ func (o *outbox) isClosed() bool {
 	return o.closed
 }
 
-// inMemory tells whether a parcel waits that holds up the collection.
+// inMemory tells whether the parcels hold up the collection until they are sent.
 func (o *outbox) inMemory() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, p := range o.parcels {
-		if p.release != nil {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(o.parcels, func(p *parcel) bool { return p.release != nil })
 }
 
 // untilClosed waits for the end of the collection; false: ctx ended first.

@@ -122,13 +122,17 @@ func troubleOf(err error) (trouble, bool) {
 	return trouble{}, false
 }
 
-// volumeFor is the volume size for a disk, and what the person is to know of the disk beforehand.
+// volumeFor is the volume size for a folder, and what the person is to know of its disk beforehand.
 func (j *job) volumeFor(folder string) (size int64, notes []string) {
-	size = int64(j.opts.volumeSize)
 	d, err := diskOf(folder)
 	if err != nil {
-		return size, nil // what cannot be asked will show when it is written to
+		d = disk{free: -1} // what cannot be asked will show when it is written to
 	}
+	return j.volumeOn(folder, d)
+}
+
+func (j *job) volumeOn(folder string, d disk) (size int64, notes []string) {
+	size = int64(j.opts.volumeSize)
 	if d.fat && size > maxFAT {
 		size = maxFAT
 		notes = append(notes, folder+" is FAT, which holds no file of 4 GiB: volumes are made smaller")

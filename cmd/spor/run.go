@@ -26,7 +26,11 @@ type abandoned struct {
 }
 
 func (a abandoned) String() string {
-	return fmt.Sprintf("bundle %s at %s: %s; %d finished volumes are kept %s", a.Bundle, a.At, a.Reason, len(a.Volumes), strings.Join(a.Volumes, " "))
+	kept := "no volume of it was finished"
+	if len(a.Volumes) > 0 {
+		kept = "kept: " + strings.Join(a.Volumes, " ")
+	}
+	return fmt.Sprintf("bundle %s at %s: %s; %s", a.Bundle, a.At, a.Reason, kept)
 }
 
 // run collects into a bundle and sends it. Where the destination fails, everything is collected anew into the next one.

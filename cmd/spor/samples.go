@@ -271,5 +271,5 @@ func (s *samples) facts() string {
 		return ""
 	}
 	c, _ := sample.ParseCipher(string(s.opts.Cipher)) // was checked before the run
-	return fmt.Sprintf("%s (%d files, %s), password %s", s.name, s.packed, c, s.opts.Password)
+	return fmt.Sprintf("%s, %s, password %s, files: %d", s.name, c, s.opts.Password, s.packed)
 }
