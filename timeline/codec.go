@@ -1,42 +1,184 @@
 package timeline
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
+	"strings"
 	"time"
 )
 
 // errCodec says that bytes are no event; from a spill file whose frames are authenticated it cannot happen.
 var errCodec = errors.New("event cannot be decoded")
 
-// appendEvent appends the event in the form the sorter holds it in: seconds and nanoseconds, the source's number, the
-// offset, then the rest, each text preceded by its length. It is never written anywhere but to a sealed spill file of
-// the same process, so it has no version.
-func appendEvent(b []byte, e *Event, source uint32) []byte {
-	b = binary.AppendVarint(b, e.Time.Unix())
-	b = binary.AppendUvarint(b, uint64(e.Time.Nanosecond()))
-	b = binary.AppendUvarint(b, uint64(source))
-	b = binary.AppendVarint(b, e.Offset)
-	b = appendText(b, e.Desc)
-	b = appendText(b, e.Type)
-	b = appendText(b, e.Message)
+// A record is an event as the sorter holds it; it is written nowhere but to a sealed spill file of the same process, so
+// it has no version:
+//
+//	 0  microseconds since 1970, big-endian, its sign turned so that bytes compare as times do
+//	 8  nanoseconds beyond, big-endian
+//	10  number of the source
+//	14  offset in the file
+//	22  flags
+//	23  other sources of the same event: how many, then their numbers, all as uvarint
+//	    the content: shape, message, values of the fields
+//
+// Two records tell the same if host, time and content are the same.
+type record []byte
+
+const (
+	recordHead    = 23
+	flagRecovered = 1
+	flagUntimed   = 2
+)
+
+func (r record) key() uint64    { return binary.BigEndian.Uint64(r) }
+func (r record) source() uint32 { return binary.LittleEndian.Uint32(r[10:]) }
+func (r record) offset() int64  { return int64(binary.LittleEndian.Uint64(r[14:])) }
+
+// content is what the event says.
+func (r record) content() []byte {
+	b := r[recordHead:]
+	n, k := binary.Uvarint(b)
+	for b = b[k:]; n > 0; n-- {
+		_, k := binary.Uvarint(b)
+		b = b[k:]
+	}
+	return b
+}
+
+// alsoIn gives the record with other sources, in b.
+func (r record) alsoIn(b []byte, others []uint32) record {
+	b = append(b, r[:recordHead]...)
+	b = binary.AppendUvarint(b, uint64(len(others)))
+	for _, n := range others {
+		b = binary.AppendUvarint(b, uint64(n))
+	}
+	return append(b, r.content()...)
+}
+
+// A codec makes records of events and back.
+type codec struct {
+	numbers map[*Source]uint32
+	sources []*Source
+	last    *Source // the source seen last, and its number
+	number  uint32
+
+	shapes []*shape
+	byHash map[uint64][]*shape
+	held   int // bytes of their names
+	slab   []Field
+}
+
+// A shape is what events of one kind have in common, kept once.
+type shape struct {
+	number uint64
+	desc   string
+	typ    string
+	fields []Field // their names and kinds
+}
+
+// What goes beyond spells its shape out each time: names may come from a hostile file.
+const (
+	maxShapes     = 1 << 14
+	maxShapeBytes = 2 << 20
+)
+
+func newCodec() *codec {
+	return &codec{numbers: map[*Source]uint32{}, byHash: map[uint64][]*shape{}, shapes: []*shape{nil}}
+}
+
+var noSource Source
+
+func (c *codec) sourceNumber(src *Source) uint32 {
+	if src == nil {
+		src = &noSource
+	}
+	if src == c.last {
+		return c.number
+	}
+	n, ok := c.numbers[src]
+	if !ok {
+		n = uint32(len(c.sources))
+		c.numbers[src] = n
+		c.sources = append(c.sources, src)
+	}
+	c.last, c.number = src, n
+	return n
+}
+
+// shapeOf gives the number of the event's shape; zero: it is not kept.
+func (c *codec) shapeOf(e *Event) uint64 {
+	h := uint64(len(e.Type))<<32 | uint64(len(e.Desc))
+	for i := range e.Fields {
+		n := e.Fields[i].Name
+		h = h*0x9e3779b97f4a7c15 + uint64(len(n))<<8 + uint64(e.Fields[i].kind)
+		if n != "" {
+			h ^= uint64(n[0])<<40 | uint64(n[len(n)-1])<<48
+		}
+	}
+	for _, s := range c.byHash[h] {
+		if s.is(e) {
+			return s.number
+		}
+	}
+	if len(c.shapes) >= maxShapes || c.held >= maxShapeBytes || len(c.byHash[h]) >= 8 {
+		return 0
+	}
+	s := &shape{number: uint64(len(c.shapes)), desc: strings.Clone(e.Desc), typ: strings.Clone(e.Type), fields: make([]Field, len(e.Fields))}
+	c.held += len(s.desc) + len(s.typ)
+	for i := range e.Fields {
+		s.fields[i] = Field{Name: strings.Clone(e.Fields[i].Name), kind: e.Fields[i].kind}
+		c.held += len(s.fields[i].Name) + 48
+	}
+	c.shapes = append(c.shapes, s)
+	c.byHash[h] = append(c.byHash[h], s)
+	return s.number
+}
+
+func (s *shape) is(e *Event) bool {
+	if s.typ != e.Type || s.desc != e.Desc || len(s.fields) != len(e.Fields) {
+		return false
+	}
+	for i := range s.fields {
+		if s.fields[i].kind != e.Fields[i].kind || s.fields[i].Name != e.Fields[i].Name {
+			return false
+		}
+	}
+	return true
+}
+
+// append appends the record of an event.
+func (c *codec) append(b []byte, e *Event) []byte {
 	flags := byte(0)
 	if e.Recovered {
-		flags = 1
+		flags |= flagRecovered
 	}
-	b = append(b, flags)
-	b = binary.AppendUvarint(b, uint64(len(e.Fields)))
+	micros, nanos := int64(0), 0
+	if e.Timed() {
+		micros, nanos = e.Time.UnixMicro(), e.Time.Nanosecond()%1000
+	} else {
+		flags |= flagUntimed
+	}
+	b = binary.BigEndian.AppendUint64(b, uint64(micros)^1<<63)
+	b = binary.BigEndian.AppendUint16(b, uint16(nanos))
+	b = binary.LittleEndian.AppendUint32(b, c.sourceNumber(e.Source))
+	b = binary.LittleEndian.AppendUint64(b, uint64(e.Offset))
+	b = append(b, flags, 0)
+	n := c.shapeOf(e)
+	b = binary.AppendUvarint(b, n)
+	if n == 0 {
+		b = appendText(appendText(b, e.Desc), e.Type)
+		b = binary.AppendUvarint(b, uint64(len(e.Fields)))
+		for i := range e.Fields {
+			b = append(appendText(b, e.Fields[i].Name), byte(e.Fields[i].kind))
+		}
+	}
+	b = appendText(b, e.Message)
 	for i := range e.Fields {
-		f := &e.Fields[i]
-		b = append(appendText(b, f.Name), byte(f.kind))
-		switch f.kind {
-		case textField:
+		switch f := &e.Fields[i]; f.kind {
+		case textField, listField:
 			b = appendText(b, f.text)
-		case listField:
-			b = binary.AppendUvarint(b, uint64(len(f.list)))
-			for _, v := range f.list {
-				b = appendText(b, v)
-			}
 		default:
 			b = binary.AppendVarint(b, f.num)
 		}
@@ -48,91 +190,170 @@ func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// cursor reads what appendEvent wrote; after a fault everything it gives is zero.
+// cutText cuts what appendText appended off the beginning; of anything else it takes all.
+func cutText(s string) (text, rest string) {
+	n, k := uvarint(s)
+	if k <= 0 || n > uint64(len(s)-k) {
+		return s, ""
+	}
+	return s[k : k+int(n)], s[k+int(n):]
+}
+
+// uvarint is binary.Uvarint of a string.
+func uvarint(s string) (uint64, int) {
+	if len(s) > 0 && s[0] < 0x80 {
+		return uint64(s[0]), 1
+	}
+	var v uint64
+	for i := 0; i < len(s) && i < binary.MaxVarintLen64; i++ {
+		if v |= uint64(s[i]&0x7f) << (7 * i); s[i] < 0x80 {
+			return v, i + 1
+		}
+	}
+	return 0, 0
+}
+
+// cursor reads what append wrote; after a fault everything it gives is zero.
 type cursor struct {
-	b    []byte
+	s    string
 	fail bool
 }
 
 func (c *cursor) uvarint() uint64 {
-	v, n := binary.Uvarint(c.b)
-	return v * c.skip(n)
+	v, n := uvarint(c.s)
+	if n == 0 || c.fail {
+		c.fail, c.s = true, ""
+		return 0
+	}
+	c.s = c.s[n:]
+	return v
 }
 
 func (c *cursor) varint() int64 {
-	v, n := binary.Varint(c.b)
-	return v * int64(c.skip(n))
-}
-
-// skip goes n bytes on and gives 1, or 0 where n is none.
-func (c *cursor) skip(n int) uint64 {
-	if n <= 0 || c.fail {
-		c.fail, c.b = true, nil
-		return 0
-	}
-	c.b = c.b[n:]
-	return 1
+	v := c.uvarint()
+	return int64(v>>1) ^ -int64(v&1)
 }
 
 func (c *cursor) text() string {
 	n := c.uvarint()
-	if n > uint64(len(c.b)) {
-		c.fail, c.b = true, nil
+	if n > uint64(len(c.s)) {
+		c.fail, c.s = true, ""
 		return ""
 	}
-	s := string(c.b[:n])
-	c.b = c.b[n:]
+	s := c.s[:n]
+	c.s = c.s[n:]
 	return s
 }
 
-func (c *cursor) byte() byte {
-	if len(c.b) == 0 {
-		c.fail = true
-		return 0
+// decode gives the event of a record. All its texts are one piece of memory of their own.
+func (c *codec) decode(r record) (e Event, err error) {
+	if len(r) < recordHead || int(r.source()) >= len(c.sources) {
+		return e, errCodec
 	}
-	v := c.b[0]
-	c.b = c.b[1:]
-	return v
-}
-
-// decodeEvent reads what appendEvent wrote and gives the source's number.
-func decodeEvent(b []byte) (e Event, source uint32, err error) {
-	c := cursor{b: b}
-	sec, nsec := c.varint(), c.uvarint()
-	e.Time = time.Unix(sec, int64(nsec)).UTC()
-	source = uint32(c.uvarint())
-	e.Offset = c.varint()
-	e.Desc, e.Type, e.Message = c.text(), c.text(), c.text()
-	e.Recovered = c.byte() == 1
-	if n := c.uvarint(); n > 0 && n <= uint64(len(c.b)) {
-		e.Fields = make([]Field, n)
+	micros := int64(r.key() ^ 1<<63)
+	nanos := int64(binary.BigEndian.Uint16(r[8:]))
+	if r[22]&flagUntimed == 0 {
+		e.Time = time.UnixMicro(micros).Add(time.Duration(nanos)).UTC()
 	}
+	e.Offset, e.Recovered, e.Source = r.offset(), r[22]&flagRecovered != 0, c.sourceAt(uint64(r.source()))
+	p := cursor{s: string(r[recordHead:])}
+	for n := min(p.uvarint(), uint64(len(p.s))); n > 0; n-- {
+		i := p.uvarint()
+		if i >= uint64(len(c.sources)) {
+			return Event{}, errCodec
+		}
+		e.Also = append(e.Also, c.sourceAt(i))
+	}
+	s := c.shape(&p)
+	if s == nil {
+		return Event{}, errCodec
+	}
+	e.Desc, e.Type, e.Message, e.Fields = s.desc, s.typ, p.text(), c.take(len(s.fields))
+	copy(e.Fields, s.fields)
 	for i := range e.Fields {
-		e.Fields[i] = c.field()
+		switch f := &e.Fields[i]; f.kind {
+		case textField, listField:
+			f.text = p.text()
+		default:
+			f.num = p.varint()
+		}
 	}
-	if c.fail || len(c.b) > 0 {
-		return Event{}, 0, errCodec
+	if p.fail || p.s != "" {
+		return Event{}, errCodec
 	}
-	return e, source, nil
+	return e, nil
 }
 
-func (c *cursor) field() Field {
-	f := Field{Name: c.text(), kind: fieldKind(c.byte())}
-	switch f.kind {
-	case textField:
-		f.text = c.text()
-	case listField:
-		n := c.uvarint()
-		if n > uint64(len(c.b)) {
-			c.fail = true
-			return f
-		}
-		f.list = make([]string, n)
-		for i := range f.list {
-			f.list[i] = c.text()
-		}
-	default:
-		f.num = c.varint()
+func (c *codec) sourceAt(n uint64) *Source {
+	if src := c.sources[n]; src != &noSource {
+		return src
 	}
+	return nil
+}
+
+// shape reads a record's shape; nil: it has none.
+func (c *codec) shape(p *cursor) *shape {
+	if n := p.uvarint(); n != 0 || p.fail {
+		if p.fail || n >= uint64(len(c.shapes)) {
+			return nil
+		}
+		return c.shapes[n]
+	}
+	s := &shape{desc: p.text(), typ: p.text()}
+	n := p.uvarint()
+	if n > uint64(len(p.s)) {
+		return nil
+	}
+	s.fields = make([]Field, n)
+	for i := range s.fields {
+		s.fields[i].Name = p.text()
+		s.fields[i].kind = fieldKind(p.uvarint())
+	}
+	return s
+}
+
+// take gives room for fields, cut off a larger piece.
+func (c *codec) take(n int) []Field {
+	if n == 0 {
+		return nil
+	}
+	if n > len(c.slab) {
+		c.slab = make([]Field, max(n, 256))
+	}
+	f := c.slab[:n:n]
+	c.slab = c.slab[n:]
 	return f
+}
+
+// byContent orders records so that those that tell the same are next to each other, live ones first, then by their place.
+func (c *codec) byContent(a, b record) int {
+	if n := bytes.Compare(a[:10], b[:10]); n != 0 {
+		return n
+	}
+	if n := strings.Compare(c.sources[a.source()].Host, c.sources[b.source()].Host); n != 0 {
+		return n
+	}
+	return cmp.Or(bytes.Compare(a.content(), b.content()), cmp.Compare(a[22], b[22]), c.byPlace(a, b))
+}
+
+// byPlace orders records of the same time as people want them: by host, path and offset.
+func (c *codec) byPlace(a, b record) int {
+	if n := bytes.Compare(a[:10], b[:10]); n != 0 {
+		return n
+	}
+	if a.source() != b.source() {
+		x, y := c.sources[a.source()], c.sources[b.source()]
+		if n := cmp.Or(strings.Compare(x.Host, y.Host), strings.Compare(string(x.Path), string(y.Path))); n != 0 {
+			return n
+		}
+	}
+	if n := cmp.Compare(a.offset(), b.offset()); n != 0 {
+		return n
+	}
+	return cmp.Or(cmp.Compare(a.source(), b.source()), bytes.Compare(a[22:], b[22:]))
+}
+
+// same tells whether records tell the same.
+func (c *codec) same(a, b record) bool {
+	return bytes.Equal(a[:10], b[:10]) && c.sources[a.source()].Host == c.sources[b.source()].Host && bytes.Equal(a.content(), b.content())
 }

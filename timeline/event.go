@@ -5,6 +5,7 @@
 package timeline
 
 import (
+	"iter"
 	"time"
 
 	"spor/artifacts"
@@ -19,6 +20,7 @@ type Event struct {
 	Offset    int64     // of the record in the file, in bytes; of the expanded file where it was compressed
 	Recovered bool      // carved from slack or free space: no live record
 	Fields    []Field   // the record's own, in the format's order
+	Also      []*Source // other files that hold the same record; set by the Sorter
 	Source    *Source   // where the record lies; set by whoever runs the parser, the same for all events of a file
 }
 
@@ -41,12 +43,15 @@ type Source struct {
 
 // Timed tells whether the event has a time that a calendar knows: one in the years 1 to 9999.
 func (e *Event) Timed() bool {
-	if e.Time.IsZero() {
-		return false
-	}
-	y := e.Time.UTC().Year()
-	return 1 <= y && y <= 9999
+	s := e.Time.Unix()
+	return firstSecond <= s && s <= lastSecond && !e.Time.IsZero()
 }
+
+// The years 1 to 9999 in seconds since 1970.
+const (
+	firstSecond = -62135596800
+	lastSecond  = 253402300799
+)
 
 // Micros is the time in microseconds since 1970 UTC, rounded down; 0 where there is none.
 func (e *Event) Micros() int64 {
@@ -70,9 +75,8 @@ func (e *Event) Get(name string) (Field, bool) {
 type Field struct {
 	Name string
 	kind fieldKind
-	num  int64 // int: itself; uint: its bits; bool: 0 or 1
-	text string
-	list []string
+	num  int64  // int: itself; uint: its bits; bool: 0 or 1
+	text string // list: the texts, each behind its length
 }
 
 type fieldKind uint8
@@ -104,4 +108,22 @@ func Bool(name string, v bool) Field {
 }
 
 // List is a field that holds several strings.
-func List(name string, v []string) Field { return Field{Name: name, kind: listField, list: v} }
+func List(name string, v []string) Field {
+	var b []byte
+	for _, s := range v {
+		b = appendText(b, s)
+	}
+	return Field{Name: name, kind: listField, text: string(b)}
+}
+
+// list gives the texts of a list.
+func (f *Field) list() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for rest := f.text; rest != ""; {
+			var s string
+			if s, rest = cutText(rest); !yield(s) {
+				return
+			}
+		}
+	}
+}

@@ -77,18 +77,19 @@ func FuzzAppendJSON(f *testing.F) {
 		if m != message {
 			t.Errorf("message %q came back as %q", message, m)
 		}
-		b := appendEvent(nil, &e, 7)
-		back, n, err := decodeEvent(b)
-		if err != nil || n != 7 || !back.Time.Equal(e.Time) || back.Offset != offset || !reflect.DeepEqual(back.Fields, e.Fields) {
+		c := newCodec()
+		back, err := c.decode(c.append(nil, &e))
+		if err != nil || back.Source != nil || back.Timed() != e.Timed() || e.Timed() && !back.Time.Equal(e.Time) || back.Offset != offset || !reflect.DeepEqual(back.Fields, e.Fields) {
 			t.Errorf("codec: %v: got %+v, want %+v", err, back, e)
 		}
 	})
 }
 
 func FuzzDecodeEvent(f *testing.F) {
-	f.Add(appendEvent(nil, &Event{Time: at, Message: "m", Fields: []Field{List("l", []string{"a"})}}, 1))
+	c := newCodec()
+	f.Add([]byte(c.append(nil, &Event{Time: at, Message: "m", Fields: []Field{List("l", []string{"a"})}})))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, _, err := decodeEvent(b); err != nil && err != errCodec {
+		if _, err := c.decode(b); err != nil && err != errCodec {
 			t.Errorf("%x: %v", b, err)
 		}
 	})

@@ -28,6 +28,7 @@ type Input struct {
 	Name    string         // as the host spells it
 	ModTime time.Time      // as the host claims it: the only hint at the year in logs that leave it out; zero: not known
 	Zone    *time.Location // of the host, for logs that leave it out; nil: not known, taken for UTC
+	Since   time.Time      // events before it will be dropped, so a format may pass over them; zero: all are wanted
 	R       io.Reader      // from the first byte; may also be an io.ReadSeeker or io.ReaderAt, but only at the desk
 	Size    int64          // bytes; negative: not known
 }

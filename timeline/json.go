@@ -1,6 +1,8 @@
 package timeline
 
 import (
+	"iter"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,7 +15,7 @@ const epoch = "1970-01-01T00:00:00+00:00"
 
 // AppendJSON appends the event as one JSON object, without a line end: the line of timeline.jsonl, which Timesketch
 // imports as it is. The keys always come in this order: message, datetime, timestamp, timestamp_desc, data_type,
-// parser, host, path, offset, sha256, recovered (only if true), nanosecond (what microseconds leave of the time, 1 to
+// parser, host, path, offset, sha256, recovered (only if true), also_in (the paths of other files that hold the same record, only if any), nanosecond (what microseconds leave of the time, 1 to
 // 999, only if any), then the fields. A field whose name is one of these gets an underscore behind it.
 //
 // Strings that are not UTF-8 come out escaped as artifacts.Path escapes itself, and percent_escaped lists the keys for
@@ -38,6 +40,15 @@ func (e *Event) AppendJSON(b []byte) []byte {
 		w.key("recovered")
 		w.b = append(w.b, "true"...)
 	}
+	if len(e.Also) > 0 {
+		w.list("also_in", func(yield func(string) bool) {
+			for _, src := range e.Also {
+				if !yield(src.Path.String()) {
+					return
+				}
+			}
+		})
+	}
 	if ns := e.Time.Nanosecond() % 1000; ns != 0 && e.Timed() {
 		w.key("nanosecond")
 		w.b = strconv.AppendInt(w.b, int64(ns), 10)
@@ -46,8 +57,7 @@ func (e *Event) AppendJSON(b []byte) []byte {
 		w.field(&e.Fields[i])
 	}
 	if len(w.escaped) > 0 {
-		w.key("percent_escaped")
-		w.b = appendList(w.b, w.escaped)
+		w.list("percent_escaped", slices.Values(w.escaped))
 	}
 	return append(w.b, '}')
 }
@@ -100,12 +110,7 @@ func (w *writer) field(f *Field) {
 		name += "_"
 	}
 	if f.kind == listField {
-		clean := make([]string, len(f.list))
-		for i, v := range f.list {
-			clean[i] = w.clean(name, v)
-		}
-		w.key(name)
-		w.b = appendList(w.b, clean)
+		w.list(name, f.list())
 		return
 	}
 	if f.kind == textField {
@@ -134,7 +139,7 @@ func (f Field) String() string {
 	case textField:
 		return valid(f.text)
 	case listField:
-		return valid(strings.Join(f.list, ", "))
+		return valid(strings.Join(slices.Collect(f.list()), ", "))
 	default:
 		return string(f.appendNumber(nil))
 	}
@@ -151,21 +156,23 @@ func valid(s string) string {
 func reserved(name string) bool {
 	switch name {
 	case "message", "datetime", "timestamp", "timestamp_desc", "data_type", "parser", "host", "path", "offset", "sha256",
-		"recovered", "nanosecond", "percent_escaped", "tag", "label":
+		"recovered", "also_in", "nanosecond", "percent_escaped", "tag", "label":
 		return true
 	}
 	return strings.HasPrefix(name, "__ts_")
 }
 
-func appendList(b []byte, list []string) []byte {
-	b = append(b, '[')
-	for i, v := range list {
-		if i > 0 {
-			b = append(b, ',')
+// list appends a member that is an array.
+func (w *writer) list(name string, list iter.Seq[string]) {
+	w.key(name)
+	w.b = append(w.b, '[')
+	for v := range list {
+		if w.b[len(w.b)-1] != '[' {
+			w.b = append(w.b, ',')
 		}
-		b = appendString(b, v)
+		w.b = appendString(w.b, w.clean(name, v))
 	}
-	return append(b, ']')
+	w.b = append(w.b, ']')
 }
 
 const hexDigits = "0123456789abcdef"

@@ -8,7 +8,8 @@ import (
 	"io"
 	"math/rand"
 	"os"
-	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,19 +74,19 @@ func TestSorter(t *testing.T) {
 	defer spilled.Close()
 	rand.New(rand.NewSource(2)).Shuffle(n, func(i, j int) { events[i], events[j] = events[j], events[i] })
 	// The order of sources decides ties of equal host, path and offset alone; keep it.
-	for _, e := range whole.sources {
-		spilled.number(e)
+	for _, e := range whole.codec.sources {
+		spilled.codec.sourceNumber(e)
 	}
 	for _, e := range events {
 		if err := spilled.Add(e); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if spilled.spill == nil || len(spilled.spill.runs) < 10 {
-		t.Fatal("nothing was spilled")
+	if spilled.records.spill == nil || spilled.records.spill.count < 20 || len(spilled.records.spill.runs) >= 8 {
+		t.Fatal("nothing was spilled, or its runs were not merged")
 	}
-	raw := make([]byte, spilled.spill.size)
-	if _, err := spilled.spill.f.ReadAt(raw, 0); err != nil {
+	raw := make([]byte, spilled.records.spill.size)
+	if _, err := spilled.records.spill.f.ReadAt(raw, 0); err != nil {
 		t.Fatal(err)
 	}
 	if bytes.Contains(raw, []byte("canary")) {
@@ -131,9 +132,9 @@ func TestSpillAltered(t *testing.T) {
 		s.Add(e)
 	}
 	b := make([]byte, 1)
-	s.spill.f.ReadAt(b, 40)
+	s.records.spill.f.ReadAt(b, 40)
 	b[0] ^= 1
-	s.spill.f.WriteAt(b, 40)
+	s.records.spill.f.WriteAt(b, 40)
 	var last error
 	for _, err := range s.Events() {
 		last = err
@@ -152,22 +153,129 @@ func (s *store) Put(_ context.Context, it artifacts.Item, r io.Reader) (artifact
 	return artifacts.Stored{Name: it.Name, Size: int64(len(b)), SHA256: "5e1f", Cut: err}, nil
 }
 
-func BenchmarkSorter(b *testing.B) {
-	events := made(10_000)
-	dir := filepath.Join(b.TempDir())
-	for b.Loop() {
-		s := NewSorter(SorterOptions{Memory: 1 << 20, Dir: dir})
+// TestSame adds the same records from several files in all orders.
+func TestSame(t *testing.T) {
+	live, archive, shadow := &Source{Host: "h", Path: "/live"}, &Source{Host: "h", Path: "/archive"}, &Source{Host: "h", Path: "/vss/live"}
+	other := &Source{Host: "i", Path: "/live"}
+	event := func(src *Source, offset int64, message string, carved bool) *Event {
+		return &Event{Time: at, Type: "t", Message: message, Source: src, Offset: offset, Recovered: carved, Fields: []Field{Int("n", 1)}}
+	}
+	events := []*Event{
+		event(live, 10, "a", false), event(archive, 20, "a", false), event(shadow, 30, "a", true), event(other, 10, "a", false),
+		event(live, 40, "twice", false), event(live, 50, "twice", false), event(shadow, 60, "twice", false),
+		event(live, 70, "slack", false), event(live, 80, "slack", true),
+		event(shadow, 90, "gone", true),
+	}
+	want := []string{
+		"h/archive@20 a [/live /vss/live]", "h/live@40 twice [/vss/live]", "h/live@50 twice []", "h/live@70 slack []",
+		"h/vss/live@90 gone [] recovered", "i/live@10 a []",
+	}
+	for seed := range int64(50) {
+		rand.New(rand.NewSource(seed)).Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
+		s := NewSorter(SorterOptions{})
 		for _, e := range events {
 			s.Add(e)
 		}
-		n := 0
-		for range s.Events() {
-			n++
+		var got []string
+		for e, err := range s.Events() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			also := []string{}
+			for _, src := range e.Also {
+				also = append(also, string(src.Path))
+			}
+			line := fmt.Sprintf("%s%s@%d %s %v", e.Source.Host, e.Source.Path, e.Offset, e.Message, also)
+			if e.Recovered {
+				line += " recovered"
+			}
+			got = append(got, line)
 		}
-		s.Close()
-		if n != len(events) {
-			b.Fatal(n)
+		if !slices.Equal(got, want) {
+			t.Fatalf("seed %d: got\n%s\nwant\n%s", seed, strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 	}
-	b.ReportMetric(float64(b.N*len(events))/b.Elapsed().Seconds(), "events/s")
+}
+
+// TestSameManyAtOnce puts more into one moment than memory holds.
+func TestSameManyAtOnce(t *testing.T) {
+	const n = 20_000
+	s := NewSorter(SorterOptions{Memory: 200_000, Dir: t.TempDir()})
+	defer s.Close()
+	files := []*Source{{Path: "/a"}, {Path: "/b"}}
+	for i := range 2 * n {
+		e := Event{Type: "t", Message: fmt.Sprint("line ", i/2), Source: files[i%2], Offset: int64(i / 2)}
+		if err := s.Add(&e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next := int64(0)
+	for e, err := range s.Events() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Source != files[0] || e.Offset != next || len(e.Also) != 1 || e.Also[0] != files[1] {
+			t.Fatalf("event %d: %+v", next, e)
+		}
+		next++
+	}
+	if next != n {
+		t.Errorf("%d events, want %d", next, n)
+	}
+}
+
+func TestShapesOverflow(t *testing.T) {
+	s := NewSorter(SorterOptions{})
+	for i := range 2 * maxShapes {
+		s.Add(&Event{Time: at, Type: "t", Message: "m", Offset: int64(i), Fields: []Field{Int(fmt.Sprint("n", i), int64(-i)), List("l", []string{"x", ""})}})
+	}
+	n := 0
+	for e, err := range s.Events() {
+		if err != nil || e.Fields[0] != Int(fmt.Sprint("n", e.Offset), -e.Offset) || e.Fields[1].String() != "x, " {
+			t.Fatalf("event %d: %v %+v", n, err, e)
+		}
+		n++
+	}
+	if n != 2*maxShapes {
+		t.Errorf("%d events came out", n)
+	}
+}
+
+// BenchmarkSorter sorts small events of two files and takes them out again: all in memory, and with most of them spilled.
+func BenchmarkSorter(b *testing.B) {
+	const n = 1_000_000
+	src := []*Source{{Path: "/var/log/a"}, {Path: "/var/log/b"}}
+	for _, memory := range []int64{1 << 30, 32 << 20, 8 << 20} {
+		b.Run(fmt.Sprintf("%dMiB", memory>>20), func(b *testing.B) {
+			dir := b.TempDir()
+			for b.Loop() {
+				s := NewSorter(SorterOptions{Memory: memory, Dir: dir})
+				e := Event{Desc: DescModified, Type: "syslog:line", Fields: []Field{Text("hostname", "web01"), Text("reporter", "sshd"), Int("pid", 0)}}
+				seed := uint64(1)
+				for i := range n {
+					seed = seed*6364136223846793005 + 1442695040888963407
+					e.Time = time.UnixMicro(1.7e15 + int64(seed>>24))
+					e.Source, e.Offset, e.Fields[2] = src[i&1], int64(100*i), Int("pid", int64(seed>>48))
+					e.Message = sentences[seed>>62]
+					s.Add(&e)
+				}
+				out := 0
+				for _, err := range s.Events() {
+					if err != nil {
+						b.Fatal(err)
+					}
+					out++
+				}
+				s.Close()
+				if out != n {
+					b.Fatal(out)
+				}
+			}
+			b.ReportMetric(float64(b.N*n)/b.Elapsed().Seconds(), "events/s")
+		})
+	}
+}
+
+var sentences = []string{
+	"Accepted publickey for root from 10.0.0.1 port 22 ssh2", "Failed password for root", "pam_unix: session opened", "Disconnected from 10.1.1.7",
 }

@@ -8,22 +8,22 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
-	"github.com/klauspost/compress/zstd"
+	"github.com/klauspost/compress/s2"
 )
 
-// A spill is the sorter's temporary file: runs of frames, each frame some events, compressed with zstd and sealed with
+// A spill is the sorter's temporary file: runs of frames, each frame some events, compressed with S2 and sealed with
 // AES-256-GCM under a key that is made for the file and never leaves memory. The nonce is the frame's number, so a
 // frame that was altered, moved or put back from elsewhere does not open.
 type spill struct {
 	f     *os.File
 	aead  cipher.AEAD
-	enc   *zstd.Encoder
-	dec   *zstd.Decoder
 	size  int64  // of the file
 	count uint64 // frames
 	start run    // of the run being written
 	plain []byte // the frame being filled
+	pack  []byte // and compressed, and sealed
 	runs  []run
 }
 
@@ -51,20 +51,12 @@ func newSpill(dir string) (*spill, error) {
 	if err != nil {
 		return nil, err
 	}
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
-	if err != nil {
-		return nil, err
-	}
-	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(frameMax))
-	if err != nil {
-		return nil, err
-	}
 	f, err := os.CreateTemp(dir, "spor-*.tmp") // mode 0600
 	if err != nil {
 		return nil, fmt.Errorf("timeline spill: %w", err)
 	}
 	os.Remove(f.Name()) // where a file may be removed while open; else close does it
-	return &spill{f: f, aead: aead, enc: enc, dec: dec}, nil
+	return &spill{f: f, aead: aead}, nil
 }
 
 // add appends an event to the run being written.
@@ -80,8 +72,12 @@ func (s *spill) writeFrame() error {
 	if len(s.plain) == 0 {
 		return nil
 	}
-	packed := s.enc.EncodeAll(s.plain, nil)
-	frame := binary.BigEndian.AppendUint32(nil, uint32(len(packed)+s.aead.Overhead()))
+	if n := 4 + s2.MaxEncodedLen(len(s.plain)) + s.aead.Overhead(); cap(s.pack) < n {
+		s.pack = make([]byte, n)
+	}
+	s.pack = s.pack[:cap(s.pack)]
+	packed := s2.Encode(s.pack[4:], s.plain)
+	frame := binary.BigEndian.AppendUint32(s.pack[:0], uint32(len(packed)+s.aead.Overhead()))
 	frame = s.aead.Seal(frame, s.nonce(s.count), packed, nil)
 	if _, err := s.f.WriteAt(frame, s.size); err != nil {
 		return err
@@ -108,56 +104,70 @@ func (s *spill) nonce(n uint64) []byte {
 	return b
 }
 
-// reader gives the events of a run one after the other, and nil at its end.
-func (s *spill) reader(r run) func() ([]byte, error) {
-	var plain []byte
-	at, n := r.start, r.first
-	return func() ([]byte, error) {
-		if len(plain) == 0 {
-			if at == r.end {
-				return nil, nil
-			}
-			var err error
-			if plain, at, err = s.readFrame(at, n); err != nil {
-				return nil, err
-			}
-			n++
-		}
-		size, k := binary.Uvarint(plain)
-		if k <= 0 || size > uint64(len(plain)-k) {
-			return nil, errFrame
-		}
-		event := plain[k : k+int(size)]
-		plain = plain[k+int(size):]
-		return event, nil
-	}
+// reader gives the events of a run one after the other.
+func (s *spill) reader(r run) *runReader { return &runReader{spill: s, run: r} }
+
+// runReader is at a place in a run.
+type runReader struct {
+	spill *spill
+	run   run    // what is left of it
+	rest  []byte // of the frame that is open
+	plain []byte // the frame
+	pack  []byte
 }
 
-func (s *spill) readFrame(at int64, n uint64) (plain []byte, next int64, err error) {
+// next is the next event, valid until the one after; nil: there is none.
+func (r *runReader) next() ([]byte, error) {
+	if len(r.rest) == 0 {
+		if r.run.start == r.run.end {
+			return nil, nil
+		}
+		if err := r.frame(); err != nil {
+			return nil, err
+		}
+	}
+	size, k := binary.Uvarint(r.rest)
+	if k <= 0 || size > uint64(len(r.rest)-k) {
+		return nil, errFrame
+	}
+	event := r.rest[k : k+int(size)]
+	r.rest = r.rest[k+int(size):]
+	return event, nil
+}
+
+// frame opens the next frame.
+func (r *runReader) frame() error {
 	var head [4]byte
-	if _, err := s.f.ReadAt(head[:], at); err != nil {
-		return nil, 0, fmt.Errorf("timeline spill: %w", err)
+	if _, err := r.spill.f.ReadAt(head[:], r.run.start); err != nil {
+		return fmt.Errorf("timeline spill: %w", err)
 	}
-	size := binary.BigEndian.Uint32(head[:])
+	size := int(binary.BigEndian.Uint32(head[:]))
 	if size > frameMax {
-		return nil, 0, errFrame
+		return errFrame
 	}
-	sealed := make([]byte, size)
-	if _, err := s.f.ReadAt(sealed, at+4); err != nil {
-		return nil, 0, fmt.Errorf("timeline spill: %w", err)
+	r.pack = slices.Grow(r.pack[:0], size)[:size]
+	if _, err := r.spill.f.ReadAt(r.pack, r.run.start+4); err != nil {
+		return fmt.Errorf("timeline spill: %w", err)
 	}
-	packed, err := s.aead.Open(sealed[:0], s.nonce(n), sealed, nil)
+	packed, err := r.spill.aead.Open(r.pack[:0], r.spill.nonce(r.run.first), r.pack, nil)
 	if err != nil {
-		return nil, 0, errFrame
+		return errFrame
 	}
-	if plain, err = s.dec.DecodeAll(packed, nil); err != nil {
-		return nil, 0, errFrame
+	n, err := s2.DecodedLen(packed)
+	if err != nil || n > frameMax {
+		return errFrame
 	}
-	return plain, at + 4 + int64(size), nil
+	r.plain = slices.Grow(r.plain[:0], n)[:n]
+	if r.plain, err = s2.Decode(r.plain, packed); err != nil {
+		return errFrame
+	}
+	r.rest = r.plain
+	r.run.start += 4 + int64(size)
+	r.run.first++
+	return nil
 }
 
 func (s *spill) close() error {
-	s.dec.Close()
 	err := s.f.Close()
 	if rm := os.Remove(s.f.Name()); rm != nil && !errors.Is(rm, os.ErrNotExist) {
 		err = errors.Join(err, rm)

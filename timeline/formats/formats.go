@@ -3,6 +3,7 @@ package formats
 
 import (
 	"spor/timeline"
+	"spor/timeline/format/evtx"
 	"spor/timeline/format/syslog"
 	"spor/timeline/format/utmp"
 )
@@ -10,6 +11,7 @@ import (
 // All gives the parsers in the order they are asked: the strictest first.
 func All() timeline.Formats {
 	return timeline.Formats{
+		evtx.Format,
 		utmp.Format,
 		syslog.Format,
 	}
