@@ -303,13 +303,16 @@ func (b *builder) number(s system, n uint64) {
 	b.fields = append(b.fields, field{name: systemFields[s], system: s, number: n, span: span{-1, -1}})
 }
 
-// event makes the event of what was decoded; number is that of the record in the file.
-func (b *builder) event(number uint64) timeline.Event {
+// event makes the event of what was decoded; number and written are what the record in the file has.
+func (b *builder) event(number, written uint64) timeline.Event {
 	body := len(b.text)
 	b.message()
 	text := string(b.text)
 	n := len(b.fields) + 1
 	if b.recordID != 0 && b.recordID != number {
+		n++
+	}
+	if b.created != 0 && b.created != written {
 		n++
 	}
 	if len(b.strings) > 0 {
@@ -318,6 +321,9 @@ func (b *builder) event(number uint64) timeline.Event {
 	fields := append(b.take(n), timeline.Uint(recordNumberField, number))
 	if b.recordID != 0 && b.recordID != number {
 		fields = append(fields, timeline.Uint(systemFields[recordID], b.recordID))
+	}
+	if b.created != 0 && b.created != written {
+		fields = append(fields, timeline.Text(systemFields[created], string(appendTime(nil, filetime(b.created)))))
 	}
 	for i := range b.fields {
 		f := &b.fields[i]
@@ -402,7 +408,7 @@ func (b *builder) leading() {
 func empty(v []byte) bool { return len(v) == 0 || len(v) == 1 && v[0] == '-' }
 
 // short appends the beginning of a value.
-func (b *builder) short(s span) { b.text = append(b.text, cut(b.text[s.from:s.to], leadingBytes)...) }
+func (b *builder) short(s span) { b.flat(cut(b.text[s.from:s.to], leadingBytes)) }
 
 // cut gives at most so many bytes of a value, whole characters, and dots where there was more.
 func cut(v []byte, most int) []byte {

@@ -2,8 +2,8 @@
 // (EVTX) format" (libyal, 2023) and of [MS-EVEN6] 2.2.12 for the binary XML in the records: a header of 4 KiB, then
 // chunks of 64 KiB, each of which can be read without the others. What the header says of their number is not believed.
 //
-// A record becomes one event at the time it was written, and a second one at its creation time where that differs, as it
-// does in forwarded logs. What lies behind the end of a chunk's records, or in a block that lost its head, is carved and
+// A record becomes one event at the time it was written, and a second one at its creation time where that differs by more
+// than a second, as it does in forwarded logs; where it differs by less it is a field. What lies behind the end of a chunk's records, or in a block that lost its head, is carved and
 // marked Recovered, and only if its sizes, its template and all names fit.
 //
 // Named data are fields of that name; data without a name are the list strings. All of them are text, in the way
@@ -268,9 +268,9 @@ func (r *reader) record(at, size int, carved bool) bool {
 		}
 		return !carved
 	}
-	e := r.build.event(number)
+	e := r.build.event(number, written)
 	e.Time, e.Desc, e.Offset, e.Recovered = when, timeline.DescModified, r.offset+int64(at), carved
-	if created := r.build.created; created != 0 && created != written {
+	if created := r.build.created; created != 0 && (created+second < written || written+second < created) {
 		if written != 0 && !r.yield(e, nil) {
 			r.done = true
 			return true
@@ -280,6 +280,10 @@ func (r *reader) record(at, size int, carved bool) bool {
 	r.done = !r.yield(e, nil)
 	return true
 }
+
+// second is how far the time a record was written may be from that of the event to be taken for it: a service flushes
+// its records a little later. A host that collects the logs of others writes them later than that.
+const second = 1e7
 
 // What a record's time can be if there is nothing else to believe in it: 1995 to 2100.
 const (

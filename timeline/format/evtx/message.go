@@ -108,7 +108,19 @@ func (b *builder) words(v []byte, words map[string]string) {
 		b.text = append(b.text, w...)
 		return
 	}
-	b.text = append(b.text, cut(v, maxMessage)...)
+	b.flat(cut(v, maxMessage))
+}
+
+// flat appends a value with each stretch of white space and control characters as one blank.
+func (b *builder) flat(v []byte) {
+	for i, c := range v {
+		switch {
+		case c > ' ':
+			b.text = append(b.text, c)
+		case i == 0 || v[i-1] > ' ':
+			b.text = append(b.text, ' ')
+		}
+	}
 }
 
 // words are the tables for values that are numbers, by the name they have in messages.tsv.

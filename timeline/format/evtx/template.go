@@ -370,17 +370,27 @@ func (c *compiler) leaf(s slot) {
 }
 
 // leafName names a leaf by its path: what is in EventData and in the one element below UserData by its own name, of
-// nested elements joined by dots; what is in other sections by the section too. An attribute goes behind its element.
+// nested elements joined by dots; what is in other sections of Event by the section too. A value that is binary XML
+// itself begins at EventData, at UserData or with the one element below it. An attribute goes behind its element.
 func leafName(path []string, attribute string) string {
-	if path[0] == "Event" && len(path) > 1 {
+	whole := path[0] == "Event"
+	if whole && len(path) > 1 {
 		path = path[1:]
 	}
+	drop := 1
 	switch path[0] {
-	case "EventData", "System":
-		path = path[1:]
 	case "UserData":
-		path = path[min(2, len(path)-1):]
+		drop = 2
+	case "EventData", "System":
+	default:
+		if whole {
+			drop = 0
+		}
 	}
+	if attribute == "" {
+		drop = min(drop, len(path)-1)
+	}
+	path = path[min(drop, len(path)):]
 	if len(path) == 1 && path[0] == "Data" && attribute == "" {
 		return ""
 	}
