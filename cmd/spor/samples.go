@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"sync"
 	"time"
 
 	"spor/artifacts"
@@ -24,8 +25,9 @@ type samples struct {
 	dry     bool
 	now     func() time.Time
 	parts   []*artifacts.Collector  // they find the files: the walk, and what the operator named
-	named   map[artifacts.Path]bool // what was found
-	packed  int                     // files in the zip
+
+	mu    sync.Mutex              // a collector that was left behind may still come
+	named map[artifacts.Path]bool // what was found; true: it is in the zip
 }
 
 // sampleRecord is a line of live/sample.jsonl: what a file of the zip was on the host.
@@ -105,11 +107,29 @@ type apart struct {
 }
 
 func (a apart) Take(ctx context.Context, p artifacts.Path) error {
-	if a.samples.named[p] {
-		a.Note(artifacts.Outcome{Path: p, Status: artifacts.Skipped, Reason: "is a sample: it goes into the locked zip"})
+	named, packed := a.samples.has(p)
+	switch {
+	case packed:
+		a.Note(artifacts.Outcome{Path: p, Status: artifacts.Collected, Reason: "as a sample, locked in the zip", Item: a.samples.name})
+		return nil
+	case named:
+		a.Note(artifacts.Outcome{Path: p, Status: artifacts.Skipped, Reason: "is a sample, to be taken into the locked zip alone"})
 		return nil
 	}
 	return a.Recorder.Take(ctx, p)
+}
+
+func (s *samples) has(p artifacts.Path) (named, packed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	packed, named = s.named[p]
+	return named, packed
+}
+
+func (s *samples) mark(p artifacts.Path, packed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.named[p] = packed
 }
 
 // finder is the Recorder of the collectors that find the samples: it keeps the paths.
@@ -139,9 +159,9 @@ func (s *samples) collect(ctx context.Context, h *artifacts.Host, rec artifacts.
 		return nil
 	}
 	for _, p := range found.paths {
-		s.named[p] = true
+		s.mark(p, false)
 	}
-	if len(s.named) == 0 {
+	if len(found.paths) == 0 {
 		return nil
 	}
 	return s.put(ctx, h.Files, found.paths, rec)
@@ -167,11 +187,11 @@ func (s *samples) put(ctx context.Context, files artifacts.Files, found []artifa
 			rec.Note(o)
 		}
 		for i := range p.records {
+			s.mark(p.records[i].Path, true)
 			if err := rec.Record(p.records[i]); err != nil {
 				return err
 			}
 		}
-		s.packed = len(p.records)
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -267,9 +287,20 @@ func statusOf(err error) artifacts.Status {
 
 // facts say what is in the zip and how it opens; empty: there is none.
 func (s *samples) facts() string {
-	if s == nil || s.packed == 0 {
+	if s == nil {
+		return ""
+	}
+	files := 0
+	s.mu.Lock()
+	for _, packed := range s.named {
+		if packed {
+			files++
+		}
+	}
+	s.mu.Unlock()
+	if files == 0 {
 		return ""
 	}
 	c, _ := sample.ParseCipher(string(s.opts.Cipher)) // was checked before the run
-	return fmt.Sprintf("%s, %s, password %s, files: %d", s.name, c, s.opts.Password, s.packed)
+	return fmt.Sprintf("%s, %s, password %s, files: %d", s.name, c, s.opts.Password, files)
 }
