@@ -56,6 +56,9 @@ type thing struct {
 	content []byte
 	size    int64 // as told beforehand; 0: the true one
 	fail    error
+	sparse  *artifacts.Sparse // content is its runs
+	sameAs  string
+	links   uint64
 }
 
 func (th thing) reader() io.Reader {
@@ -93,7 +96,7 @@ func write(t *testing.T, size int64, things ...thing) []string {
 		t.Fatal(err)
 	}
 	for _, th := range things {
-		it := artifacts.Item{Origin: th.origin, Name: th.name, Link: th.link, Size: th.size, Source: "test", Times: artifacts.Times{Modified: when}, Read: when}
+		it := artifacts.Item{Origin: th.origin, Name: th.name, Link: th.link, Size: th.size, Sparse: th.sparse, SameAs: th.sameAs, Links: th.links, Source: "test", Times: artifacts.Times{Modified: when}, Read: when}
 		if th.size == 0 {
 			it.Size = int64(len(th.content))
 		}

@@ -87,6 +87,9 @@ func Check(ctx context.Context, volumes []string, key *seal.Key, taker Taker) (*
 			return &c.verdict, err
 		}
 	}
+	if c.locked != nil && c.verdict.Bundle == "" { // one damaged volume must not hide the others, but a wrong key opens none
+		return &c.verdict, c.locked
+	}
 	c.conclude()
 	return &c.verdict, nil
 }
@@ -112,6 +115,7 @@ type checker struct {
 	signature []byte
 	signer    string // public key that the volumes name
 	ended     bool   // the last volume's end was seen
+	locked    error  // a volume is sealed to another key
 
 	item pending
 }
@@ -127,6 +131,7 @@ type reading struct {
 	end       *trailer
 	endData   []byte
 	endSig    []byte
+	faults    int                // differences of this volume itself
 	originals map[uint64]content // items that stand whole in the volume, by their name's key
 }
 
@@ -151,7 +156,9 @@ type pending struct {
 	cut   bool // the last part is not whole
 }
 
+// differ notes a fault of the volume that is being read.
 func (c *checker) differ(item, format string, args ...any) {
+	c.faults++
 	c.verdict.Differences = append(c.verdict.Differences, Difference{c.head.Volume, item, fmt.Sprintf(format, args...)})
 }
 
@@ -164,14 +171,16 @@ func (c *checker) volume(name string) error {
 	defer f.Close() // read only
 	sealed := &sealedReader{r: f, ctx: c.ctx, hash: sha256.New()}
 	c.reading = reading{sums: sha256.New(), originals: map[uint64]content{}}
-	before := len(c.verdict.Differences)
 	err = c.opened(sealed)
 	switch {
 	case c.ctx.Err() != nil:
 		return context.Cause(c.ctx)
-	case errors.Is(err, seal.ErrWrongKey), errors.Is(err, errTaker):
+	case errors.Is(err, errTaker):
 		return err
 	case err != nil:
+		if errors.Is(err, seal.ErrWrongKey) {
+			c.locked = err
+		}
 		c.differ("", "%s: %v", filepath.Base(name), err)
 		c.unconfirmed()
 	}
@@ -179,7 +188,7 @@ func (c *checker) volume(name string) error {
 		c.differ("", "%s: %v", filepath.Base(name), err)
 	}
 	if c.head.Volume == 0 {
-		if len(c.verdict.Differences) == before {
+		if c.faults == 0 {
 			c.differ("", "%s: has no header", filepath.Base(name))
 		}
 		return nil
@@ -187,7 +196,7 @@ func (c *checker) volume(name string) error {
 	c.volumes[c.head.Volume] = manifest.Volume{
 		Number: c.head.Volume, Name: filepath.Base(name), Size: sealed.n, SHA256: hex.EncodeToString(sealed.hash.Sum(nil)),
 	}
-	if len(c.verdict.Differences) == before {
+	if c.faults == 0 {
 		c.verdict.Authentic = append(c.verdict.Authentic, c.head.Volume)
 	}
 	return nil
@@ -195,17 +204,20 @@ func (c *checker) volume(name string) error {
 
 // unconfirmed says what became of an item whose volume ends before its record.
 func (c *checker) unconfirmed() {
-	p := c.item
-	c.item = pending{}
-	if len(p.parts) == 0 {
-		return
-	}
-	last := p.parts[len(p.parts)-1]
+	p := &c.item
 	if p.cut {
+		last := p.parts[len(p.parts)-1]
 		c.differ(last.Name, "is cut off: %d bytes of it were read; it is not confirmed by a record", last.Size)
-		return
+		p.parts, p.cut = p.parts[:len(p.parts)-1], false
 	}
-	c.differ(last.Name, "has no record that confirms it; %d bytes of it were read", last.Size)
+	for len(p.parts) > 0 {
+		last := p.parts[len(p.parts)-1]
+		if last.Volume != c.head.Volume {
+			return // its volume's own end vouches for it
+		}
+		c.differ(last.Name, "has no record that confirms it; %d bytes of it were read", last.Size)
+		p.parts = p.parts[:len(p.parts)-1]
+	}
 }
 
 func (c *checker) opened(sealed io.Reader) error {
@@ -365,6 +377,12 @@ func (c *checker) own(m member, r io.Reader) error {
 
 // content reads evidence.
 func (c *checker) content(m member, r io.Reader) error {
+	if n := len(c.item.parts); n > 0 && itemOf(c.item.parts[n-1].Name) != itemOf(m.name) { // its record was lost
+		for _, p := range c.item.parts {
+			c.differ(p.Name, "has no record that confirms it")
+		}
+		c.item = pending{}
+	}
 	if len(c.item.parts) == 0 {
 		c.item.sum = contentHash{hash: sha256.New()}
 	}
@@ -386,9 +404,15 @@ func (c *checker) content(m member, r io.Reader) error {
 }
 
 // isPart tells whether a file is called like the part of an item.
-func isPart(name string) bool {
+func isPart(name string) bool { return itemOf(name) != name }
+
+// itemOf gives the name of the item that a file is, or is called like a part of.
+func itemOf(name string) string {
 	i := strings.LastIndex(name, ".part")
-	return i > 0 && len(name) >= i+8 && strings.Trim(name[i+5:], "0123456789") == ""
+	if i > 0 && len(name) >= i+8 && strings.Trim(name[i+5:], "0123456789") == "" {
+		return name[:i]
+	}
+	return name
 }
 
 func (c *checker) link(m member) error {
@@ -450,6 +474,9 @@ func (c *checker) record(m member, r io.Reader) error {
 	c.records[e.Number] = recorded{sha256.Sum256(bytes.TrimSuffix(data, []byte("\n"))), c.head.Volume}
 	c.verdict.Items++
 	c.verdict.Bytes += e.Size
+	if c.lacks(&item, &e) {
+		return nil
+	}
 	if what := item.against(&e); what != "" {
 		c.differ(e.Name, "%s", what)
 		return nil
@@ -465,6 +492,31 @@ func (c *checker) record(m member, r io.Reader) error {
 		return fmt.Errorf("%w %s: %w", errTaker, e.Name, err)
 	}
 	return nil
+}
+
+// lacks tells of an item some of whose parts were in volumes that are lost. Those that are there are held to what the
+// record says of each, and the loss is no fault of this volume.
+func (c *checker) lacks(item *pending, e *manifest.Entry) bool {
+	if len(e.Parts) == 0 || len(item.parts) >= len(e.Parts) {
+		return false
+	}
+	var lost []Difference
+	have := item.parts
+	for _, want := range e.Parts {
+		if len(have) > 0 && have[0].Name == want.Name {
+			got := have[0]
+			if have = have[1:]; got.Volume != want.Volume || got.SHA256 != want.SHA256 && e.Padding == 0 {
+				c.differ(got.Name, "is not the part that was written")
+			}
+			continue
+		}
+		if want.Volume == c.head.Volume {
+			return false
+		}
+		lost = append(lost, Difference{want.Volume, want.Name, "is lost with its volume; the other parts are not joined"})
+	}
+	c.verdict.Differences = append(c.verdict.Differences, lost...)
+	return true
 }
 
 // remember keeps what later items of the volume may be links to.

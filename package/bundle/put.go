@@ -102,7 +102,7 @@ func (p *putting) store(r io.Reader) (cut, fatal error) {
 	}
 	e.SameAs = ""
 	if e.Sparse != nil {
-		kept := sparseMap(e.Sparse.Runs)
+		kept := sparseMap(e.Sparse.Runs, e.Sparse.Size)
 		e.Sparse = &artifacts.Sparse{Size: e.Sparse.Size, Count: len(e.Sparse.Runs)}
 		e.Item.Size += int64(len(kept))
 		r = io.MultiReader(bytes.NewReader(kept), r)

@@ -18,8 +18,12 @@ const (
 )
 
 // sparseMap gives the map that GNU's sparse format 1.0 stores before the runs: their number, then offset and length of
-// each, as decimal numbers on lines of their own, filled up with zero bytes to a whole block.
-func sparseMap(runs []artifacts.Extent) []byte {
+// each, as decimal numbers on lines of their own, filled up with zero bytes to a whole block. As GNU tar does, a file that
+// ends in a hole gets an empty run at its end.
+func sparseMap(runs []artifacts.Extent, size int64) []byte {
+	if n := len(runs); n == 0 || runs[n-1].Offset+runs[n-1].Length < size {
+		runs = append(runs[:n:n], artifacts.Extent{Offset: size})
+	}
 	b := append(strconv.AppendInt(nil, int64(len(runs)), 10), '\n')
 	for _, r := range runs {
 		b = append(strconv.AppendInt(b, r.Offset, 10), '\n')
