@@ -9,6 +9,7 @@ import (
 	"spor/collect/live/hidden"
 	"spor/collect/live/identity"
 	"spor/collect/live/kernel"
+	"spor/collect/live/network"
 	"spor/collect/live/packages"
 	"spor/collect/live/processes"
 	"spor/collect/live/services"
@@ -33,6 +34,11 @@ func All() []*artifacts.Collector {
 		kernel.Modules,
 		kernel.Hooks,
 		bpf.Collector,
+		network.Neighbours,
+		network.Interfaces,
+		network.Routes,
+		network.Firewall,
+		network.DNS,
 		packages.Collector,
 		packages.Changed,
 		packages.Privileged,
