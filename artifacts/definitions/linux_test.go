@@ -176,7 +176,7 @@ func TestMadeUpLinux(t *testing.T) {
 		files[name] = fmt.Sprintf(text, canary(name))
 	}
 	for _, name := range private[artifacts.Linux] {
-		if name = "/" + name; !strings.HasSuffix(name, "/work") {
+		if name = "/" + name; files[name] == "" {
 			files[name] = canary(name)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"spor/artifacts"
+	"spor/artifacts/configured"
 	"spor/artifacts/schema"
 	"spor/build/kit"
 	"spor/cmd/internal/cli"
@@ -62,6 +63,7 @@ func list(w io.Writer, set *schema.Set, asJSON bool) error {
 		}
 	}
 	add("collector", live.All())
+	add("collector", configured.All())
 	add("definition", schema.NewPlan(set, &artifacts.Host{}, schema.Options{}).All())
 	if asJSON {
 		enc := json.NewEncoder(w)

@@ -1,0 +1,31 @@
+package configured
+
+// Products are all whose configuration is read, in order.
+var Products = []Product{
+	{"nginx", []string{"/etc/nginx/nginx.conf", "/usr/local/nginx/conf/nginx.conf", "/usr/local/etc/nginx/nginx.conf", "/usr/local/openresty/nginx/conf/nginx.conf", "/opt/nginx/conf/nginx.conf", "/opt/bitnami/nginx/conf/nginx.conf"}, nginx},
+	{"apache", []string{"/etc/apache2/envvars", "/etc/sysconfig/httpd", "/etc/apache2/apache2.conf", "/etc/apache2/httpd.conf", "/etc/httpd/conf/httpd.conf", "/usr/local/apache*/conf/httpd.conf", "/usr/local/etc/apache*/httpd.conf", "/opt/lampp/etc/httpd.conf", "/opt/bitnami/apache*/conf/httpd.conf"}, apache},
+	{"tomcat", []string{"/etc/tomcat*/server.xml", "/etc/tomcat*/logging.properties", "/etc/tomcat*/Catalina/*/*.xml", "/opt/*/conf/server.xml", "/opt/*/conf/logging.properties", "/usr/local/*/conf/server.xml", "/usr/local/*/conf/logging.properties", "/usr/share/tomcat*/conf/server.xml", "/var/lib/tomcat*/conf/server.xml", "/var/lib/tomcat*/conf/logging.properties"}, tomcat},
+	{"caddy", []string{"/etc/caddy/Caddyfile", "/etc/Caddyfile"}, keyed(map[string]Kind{"output file": Log, "root": Content, "import": Config}, dollar)},
+	{"haproxy", []string{"/etc/haproxy/*.cfg", "/etc/haproxy/conf.d/*"}, keyed(map[string]Kind{"lua_load": Log, "errorfile": Log, "server_state_file": Log}, nil)},
+	{"traefik", []string{"/etc/traefik/*", "/etc/traefik.*", "/opt/traefik/*.y*ml", "/opt/traefik/*.toml"}, with(keyed(map[string]Kind{"filepath": Log, "filename": Config}, nil), folder(Config, "directory"))},
+	{"lighttpd", []string{"/etc/lighttpd/lighttpd.conf"}, keyed(map[string]Kind{"server.errorlog": Log, "accesslog.filename": Log, "server.breakagelog": Log, "server.document_root": Content, "include": Config}, nil)},
+	{"php", []string{"/etc/php.ini", "/etc/php.d/*", "/etc/php/*/*/php.ini", "/etc/php/*/fpm/php-fpm.conf", "/etc/php-fpm.conf"}, keyed(map[string]Kind{"error_log": Log, "slowlog": Log, "access.log": Log, "php_admin_value[error_log]": Log, "include": Config, "auto_prepend_file": Log, "auto_append_file": Log}, dollar)},
+	{"rsyslog", []string{"/etc/rsyslog.conf", "/etc/rsyslog.d/*", "/etc/syslog.conf", "/etc/syslog-ng/*.conf", "/etc/syslog-ng/conf.d/*"}, rsyslog},
+	{"logrotate", []string{"/etc/logrotate.conf", "/etc/logrotate.d/*"}, logrotate},
+	{"mysql", []string{"/etc/my.cnf", "/etc/my.cnf.d/*", "/etc/mysql/my.cnf", "/etc/mysql/**/*.cnf"}, with(keyed(map[string]Kind{"log_error": Log, "general_log_file": Log, "slow_query_log_file": Log, "log_slow_query_file": Log, "server_audit_file_path": Log, "!include": Config}, nil), folder(Config, "!includedir"))},
+	{"postgresql", []string{"/etc/postgresql/*/*/postgresql.conf", "/var/lib/pgsql/data/postgresql.conf", "/var/lib/pgsql/*/data/postgresql.conf"}, with(keyed(map[string]Kind{"hba_file": Log, "ident_file": Log, "include": Config, "include_if_exists": Config}, nil), folder(Config, "include_dir"), postgresql)},
+	{"mongodb", []string{"/etc/mongod.conf", "/etc/mongodb.conf", "/etc/mongos.conf"}, keyed(map[string]Kind{"path": Log, "logpath": Log}, nil)},
+	{"redis", []string{"/etc/redis/*.conf", "/etc/redis.conf", "/etc/valkey/*.conf"}, keyed(map[string]Kind{"logfile": Log}, nil)},
+	{"elasticsearch", []string{"/etc/elasticsearch/elasticsearch.yml", "/etc/opensearch/opensearch.yml", "/etc/kibana/kibana.yml", "/etc/logstash/logstash.yml"}, with(keyed(map[string]Kind{"logging.dest": Log}, nil), folder(Log, "path.logs"))},
+	{"ssh", []string{"/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d/*", "/usr/etc/ssh/sshd_config"}, sshd},
+	{"audit", []string{"/etc/audit/auditd.conf"}, keyed(map[string]Kind{"log_file": Log}, nil)},
+	{"squid", []string{"/etc/squid/squid.conf", "/etc/squid/conf.d/*"}, keyed(map[string]Kind{"access_log": Log, "cache_log": Log, "cache_store_log": Log, "include": Config}, nil)},
+	{"ftp", []string{"/etc/vsftpd.conf", "/etc/vsftpd/*.conf", "/etc/proftpd/proftpd.conf", "/etc/proftpd.conf"}, keyed(map[string]Kind{"xferlog_file": Log, "vsftpd_log_file": Log, "transferlog": Log, "systemlog": Log, "include": Config}, nil)},
+	{"samba", []string{"/etc/samba/smb.conf"}, keyed(map[string]Kind{"log file": Log, "include": Config}, strftime)},
+	{"mail", []string{"/etc/postfix/main.cf", "/etc/dovecot/dovecot.conf", "/etc/dovecot/conf.d/*.conf", "/etc/exim4/*.conf*", "/etc/exim/exim.conf"}, keyed(map[string]Kind{"maillog_file": Log, "log_path": Log, "info_log_path": Log, "debug_log_path": Log, "log_file_path": Log}, strftime)},
+	{"vpn", []string{"/etc/openvpn/*.conf", "/etc/openvpn/*/*.conf"}, keyed(map[string]Kind{"log": Log, "log_append": Log, "status": Log, "up": Log, "down": Log, "client_connect": Log, "auth_user_pass_verify": Log}, nil)},
+	{"supervisor", []string{"/etc/supervisord.conf", "/etc/supervisor/supervisord.conf", "/etc/supervisor/conf.d/*", "/etc/supervisord.d/*"}, keyed(map[string]Kind{"logfile": Log, "stdout_logfile": Log, "stderr_logfile": Log, "files": Config}, strftime)},
+	{"systemd", []string{"/etc/systemd/system/*.service", "/etc/systemd/system/*.d/*.conf", "%%users.homedir%%/.config/systemd/user/*.service"}, keyed(map[string]Kind{"standardoutput": Log, "standarderror": Log}, strftime)},
+	{"docker", []string{"/etc/docker/daemon.json"}, docker},
+	{"shell", []string{"%%users.homedir%%/.bashrc", "%%users.homedir%%/.bash_profile", "%%users.homedir%%/.profile", "%%users.homedir%%/.zshrc", "%%users.homedir%%/.zshenv", "%%users.homedir%%/.zprofile", "%%users.homedir%%/.kshrc", "%%users.homedir%%/.shrc", "%%users.homedir%%/.tcshrc", "%%users.homedir%%/.cshrc", "%%users.homedir%%/.xonshrc", "%%users.homedir%%/.config/fish/config.fish", "%%users.homedir%%/.config/oil/*shrc", "/etc/profile", "/etc/profile.d/*", "/etc/bash.bashrc", "/etc/zsh/*", "/etc/zshrc", "/etc/environment", "/etc/xonshrc", "/etc/fish/config.fish"}, history},
+}
