@@ -7,6 +7,7 @@ import "bytes"
 // carved records, whose definition is overwritten, and the values must then fit.
 type cache struct {
 	chunk map[int]*template
+	bad   map[int]error // definitions of this chunk that cannot be compiled
 	byID  map[uint32]*template
 	known map[cacheKey][]*template
 	held  int // bytes
@@ -24,10 +25,13 @@ const (
 )
 
 func newCache() *cache {
-	return &cache{chunk: map[int]*template{}, byID: map[uint32]*template{}, known: map[cacheKey][]*template{}}
+	return &cache{chunk: map[int]*template{}, bad: map[int]error{}, byID: map[uint32]*template{}, known: map[cacheKey][]*template{}}
 }
 
-func (c *cache) newChunk() { clear(c.chunk) }
+func (c *cache) newChunk() {
+	clear(c.chunk)
+	clear(c.bad)
+}
 
 // definition is the head of a template definition: link (4), GUID (16), size (4).
 const definitionHead = 24
@@ -48,6 +52,9 @@ func (c *cache) at(chunk []byte, offset int, id uint32) (*template, int, error) 
 	if t := c.chunk[offset]; t != nil {
 		return t, definitionHead + size, nil
 	}
+	if err := c.bad[offset]; err != nil {
+		return nil, 0, err
+	}
 	key := cacheKey{guid: [16]byte(chunk[offset+4:]), size: size}
 	for _, t := range c.known[key] {
 		if t.same(chunk, start) {
@@ -57,6 +64,7 @@ func (c *cache) at(chunk []byte, offset int, id uint32) (*template, int, error) 
 	}
 	t, err := compile(chunk, start, start+size, true)
 	if err != nil {
+		c.bad[offset] = err
 		return nil, 0, err
 	}
 	c.keep(key, t)

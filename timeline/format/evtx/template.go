@@ -32,6 +32,8 @@ const (
 const (
 	maxDepth = 64
 	maxSlots = 4096
+	maxName  = 1024    // bytes
+	maxNames = 1 << 18 // bytes of all names, as often as they are said
 )
 
 var (
@@ -103,6 +105,7 @@ type compiler struct {
 	slots []slot
 	holes []hole
 	sure  bool
+	names int // bytes
 }
 
 // compile reads a definition, or elements without one.
@@ -174,12 +177,26 @@ func (c *compiler) name() string {
 	if nameHash(raw[2:]) != le.Uint16(c.chunk[offset+4:]) {
 		c.sure = false
 	}
+	c.spend(len(raw))
 	inline := offset == c.at
 	c.holes = append(c.holes, hole{at: place, name: bytes.Clone(raw), inline: inline})
 	if inline {
 		c.take(6 + len(raw) + 2)
 	}
 	return string(appendUTF16(nil, raw[2:]))
+}
+
+// spend counts what names take.
+func (c *compiler) spend(n int) {
+	if c.names += n; c.names > maxNames {
+		c.fail(errWide)
+	}
+}
+
+func (c *compiler) leafName(attribute string) string {
+	name := leafName(c.path, attribute)
+	c.spend(len(name))
+	return name
 }
 
 // nameAt gives length and characters of the name at an offset into the chunk: link (4), hash (2), length (2), UTF-16,
@@ -189,7 +206,7 @@ func nameAt(chunk []byte, offset int) ([]byte, bool) {
 		return nil, false
 	}
 	size := 2 * int(le.Uint16(chunk[offset+6:]))
-	if offset+8+size+2 > len(chunk) || le.Uint16(chunk[offset+8+size:]) != 0 {
+	if size > maxName || offset+8+size+2 > len(chunk) || le.Uint16(chunk[offset+8+size:]) != 0 {
 		return nil, false
 	}
 	return chunk[offset+6 : offset+8+size], true
@@ -218,7 +235,7 @@ func (c *compiler) element() {
 	}
 	c.path = append(c.path, name)
 	defer func() { c.path = c.path[:len(c.path)-1] }()
-	own := slot{name: leafName(c.path, "")}
+	own := slot{name: c.leafName("")}
 	named := false
 	if more {
 		c.take(4) // size of the attributes
@@ -252,7 +269,7 @@ func (c *compiler) attribute(own *slot, element string) bool {
 		}
 		return true
 	case len(parts) > 0 && name != "xmlns" && !strings.HasPrefix(name, "xmlns:"):
-		c.leaf(slot{system: systemLeaf(c.path, name), name: leafName(c.path, name), parts: parts})
+		c.leaf(slot{system: systemLeaf(c.path, name), name: c.leafName(name), parts: parts})
 	}
 	return false
 }
