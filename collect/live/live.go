@@ -11,6 +11,7 @@ import (
 	"spor/collect/live/kernel"
 	"spor/collect/live/network"
 	"spor/collect/live/packages"
+	"spor/collect/live/persistence"
 	"spor/collect/live/processes"
 	"spor/collect/live/services"
 	"spor/collect/live/sessions"
@@ -42,6 +43,7 @@ func All() []*artifacts.Collector {
 		packages.Collector,
 		packages.Changed,
 		packages.Privileged,
+		persistence.Collector,
 		packages.ChangedAll,
 		packages.PrivilegedAll,
 	}

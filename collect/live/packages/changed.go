@@ -293,3 +293,20 @@ func (s *stoppable) Read(p []byte) (int, error) {
 	}
 	return s.r.Read(p)
 }
+
+// Matches tells whether a file's content has this digest.
+func (d Digest) Matches(ctx context.Context, files artifacts.Files, p artifacts.Path) (bool, error) {
+	sum := newHash(d.Algorithm)
+	if sum == nil {
+		return false, fmt.Errorf("no digest we know: %q", d.Algorithm)
+	}
+	f, err := files.Open(p)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	if _, err := io.Copy(sum, &stoppable{ctx, io.LimitReader(f, maxCompared)}); err != nil {
+		return false, err
+	}
+	return hex.EncodeToString(sum.Sum(nil)) == d.Sum, nil
+}

@@ -23,7 +23,7 @@ var Privileged = &artifacts.Collector{
 	Order:    artifacts.State,
 	Profiles: []string{"triage"},
 	Collect: func(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) error {
-		return privileged(ctx, h, rec, search{names: 50000, below: quickDirs, skip: quickSkip})
+		return privileged(ctx, h, rec, search{names: 30000, below: quickDirs, skip: quickSkip})
 	},
 }
 
@@ -170,16 +170,16 @@ func (w *finder) dir(ctx context.Context, dir artifacts.Path, depth int) error {
 
 // couldRun leaves out, of what the distribution's own folders hold in thousands, what is named as no program is.
 func couldRun(dir artifacts.Path, name string) bool {
-	if !strings.HasPrefix(string(dir), "/usr/lib") && !strings.HasPrefix(string(dir), "/lib") {
+	if !strings.HasPrefix(string(dir), "/usr/") && !strings.HasPrefix(string(dir), "/lib") {
 		return true
 	}
 	i := strings.LastIndexByte(name, '.')
-	return i <= 0 || !dull[name[i:]]
+	return i <= 0 || !dull[name[i:]] && !strings.Contains(name, ".so.")
 }
 
 var dull = func() map[string]bool {
 	m := map[string]bool{}
-	for _, ext := range strings.Fields(".py .pyc .pm .pl .h .hpp .js .json .html .css .map .ts .go .rb .lua .vim .el .elc .txt .md .ko .xz .zst .gz .o .a .la .svg .png .mo .rs .c .cc .conf .service .timer .socket .target .rules .xml") {
+	for _, ext := range strings.Fields(".py .pyc .pm .pl .h .hpp .js .json .html .css .map .ts .go .rb .lua .vim .el .elc .txt .md .ko .xz .zst .gz .o .a .la .svg .png .mo .rs .c .cc .conf .service .timer .socket .target .rules .xml .so .yaml .yml .bc .dll .mod .rst .jar .php .ph .pc .cfg .sum .s .golden .tmpl .1") {
 		m[ext] = true
 	}
 	return m
