@@ -55,7 +55,8 @@ var direct = []struct {
 		why:     "only cmd knows flags",
 	},
 	{
-		pkgs:    []string{"artifacts/...", "collect/...", "package/...", "timeline/...", "detect/...", "upload/...", "report/...", "cmd/...", "build/kit/..."},
+		// All but cmd/spor-desk, which runs the CERT's own GnuPG.
+		pkgs:    []string{"artifacts/...", "collect/...", "package/...", "timeline/...", "detect/...", "upload/...", "report/...", "cmd/spor/...", "cmd/internal/...", "build/kit/..."},
 		imports: []string{"os/exec", "plugin"},
 		why:     "nothing executes a program of the host",
 	},
@@ -200,6 +201,7 @@ func TestImportRulesBite(t *testing.T) {
 		{"library has cobra", "report", []string{"github.com/spf13/cobra"}, nil, "only cmd knows flags"},
 		{"command has cobra", "cmd/spor", []string{"github.com/spf13/cobra"}, nil, ""},
 		{"agent executes", "cmd/spor", []string{"os/exec"}, nil, "nothing executes"},
+		{"desk runs GnuPG", "cmd/spor-desk", []string{"os/exec"}, nil, ""},
 		{"collector executes", "collect/live/processes", []string{"os/exec"}, nil, "nothing executes"},
 		{"agent links the receiver", "cmd/spor", nil, []string{"spor/upload/receive"}, "no server"},
 		{"agent links tusd", "cmd/spor", nil, []string{"github.com/tus/tusd/v2/pkg/handler"}, "no server"},

@@ -27,7 +27,7 @@ func keygenCommand(s cli.Streams) *cobra.Command {
 			var secret []byte
 			if !bare {
 				var err error
-				if secret, err = passphrase(s, passphraseFile); err != nil {
+				if secret, err = passphrase(passphraseFile, func() ([]byte, error) { return askNew(s) }); err != nil {
 					return cli.Fail(cli.Usage, "give it in --passphrase-file or SPOR_DESK_PASSPHRASE, or say --no-passphrase", err)
 				}
 			}
@@ -74,32 +74,41 @@ func writeNew(name string, data []byte) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// passphrase comes from a file, else from the environment.
-func passphrase(_ cli.Streams, file string) ([]byte, error) {
+// passphrase comes from a file, else from the environment, else from the person at the terminal.
+func passphrase(file string, ask func() ([]byte, error)) ([]byte, error) {
 	if file != "" {
 		f, err := os.Open(file)
 		if err != nil {
 			return nil, err
 		}
 		defer f.Close()
-		data, err := io.ReadAll(io.LimitReader(f, 4096))
+		data, err := io.ReadAll(io.LimitReader(f, maxPassphrase))
 		line, _, _ := bytes.Cut(data, []byte("\n"))
 		return bytes.TrimSuffix(line, []byte("\r")), err
 	}
 	if secret, ok := os.LookupEnv("SPOR_DESK_PASSPHRASE"); ok && secret != "" {
 		return []byte(secret), nil
 	}
-	return nil, errors.New("no passphrase")
+	return ask()
 }
 
-// openKey reads the private key a command was given.
+// openKey makes ready the private key a command was given: a file, or gpg:FINGERPRINT for one that GnuPG keeps.
 func openKey(s cli.Streams, name, passphraseFile string) (*seal.Key, error) {
+	if fingerprint, ok := strings.CutPrefix(name, "gpg:"); ok {
+		key, err := gnupgKey(fingerprint)
+		if err != nil {
+			return nil, cli.Fail(cli.Key, "gpg --list-secret-keys shows the keys that GnuPG has", fmt.Errorf("key %s: %w", name, err))
+		}
+		return key, nil
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, cli.Fail(cli.Key, "", fmt.Errorf("key: %w", err))
 	}
 	defer f.Close()
-	key, err := seal.OpenKey(f, func() ([]byte, error) { return passphrase(s, passphraseFile) })
+	key, err := seal.OpenKey(f, func() ([]byte, error) {
+		return passphrase(passphraseFile, func() ([]byte, error) { return ask(s, "passphrase of "+name+": ") })
+	})
 	if err != nil {
 		hint := ""
 		if errors.Is(err, seal.ErrPassphrase) {

@@ -51,7 +51,7 @@ type openOptions struct {
 
 // runOpen extracts into a folder that carries the mark of the unverified until the verdict is good.
 func runOpen(ctx context.Context, s cli.Streams, k keyOptions, files []string, o openOptions) error {
-	if _, err := openKey(s, k.key, k.passphraseFile); err != nil {
+	if _, err := k.open(s); err != nil {
 		return err // before a folder is made
 	}
 	root, err := newFolder(o.out)

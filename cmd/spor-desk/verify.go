@@ -17,10 +17,25 @@ import (
 )
 
 // keyOptions name the private key.
-type keyOptions struct{ key, passphraseFile string }
+type keyOptions struct {
+	key, passphraseFile string
+	opened              *seal.Key // nil before open
+}
+
+// open makes the key ready, once: a person may have to be asked.
+func (k *keyOptions) open(s cli.Streams) (*seal.Key, error) {
+	if k.opened == nil {
+		key, err := openKey(s, k.key, k.passphraseFile)
+		if err != nil {
+			return nil, err
+		}
+		k.opened = key
+	}
+	return k.opened, nil
+}
 
 func (k *keyOptions) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&k.key, "key", "", "the CERT's private key `file`")
+	cmd.Flags().StringVar(&k.key, "key", "", "the CERT's private key `file`, or gpg:FINGERPRINT of one that GnuPG keeps")
 	cmd.Flags().StringVar(&k.passphraseFile, "passphrase-file", "", "`file` with the passphrase on its first line")
 }
 
@@ -48,7 +63,7 @@ func verifyCommand(s cli.Streams) *cobra.Command {
 
 // check reads a bundle with the key that was named. Its error is final; what does not match is in the verdict.
 func check(ctx context.Context, s cli.Streams, k keyOptions, files []string, taker bundle.Taker) (*bundle.Verdict, error) {
-	key, err := openKey(s, k.key, k.passphraseFile)
+	key, err := k.open(s)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -19,6 +20,7 @@ type Key struct {
 	Fingerprint string // upper-case hex
 	UserID      string
 	ring        *crypto.KeyRing                          // nil where the private half is elsewhere
+	ids         []uint64                                 // its parts there
 	ask         func(packets []byte) (SessionKey, error) // the one who has it
 }
 
@@ -28,10 +30,11 @@ type SessionKey struct {
 	Key    []byte
 }
 
-// RemoteKey is a private key that is not ours to read, such as one on a smart card. ask is given all session key packets
-// of a message, one after the other, and returns the key in them, or an error that wraps ErrWrongKey.
-func RemoteKey(fingerprint, userID string, ask func(packets []byte) (SessionKey, error)) *Key {
-	return &Key{Fingerprint: fingerprint, UserID: userID, ask: ask}
+// RemoteKey is a private key that is not ours to read, such as one on a smart card. Its parts have the given ids. ask is
+// handed those session key packets of a message that are for them or for nobody by name, one after the other, and
+// returns the session key.
+func RemoteKey(fingerprint, userID string, ids []uint64, ask func(packets []byte) (SessionKey, error)) *Key {
+	return &Key{Fingerprint: fingerprint, UserID: userID, ids: ids, ask: ask}
 }
 
 // OpenKey reads the private keys of a file, armored or binary; what was sealed to any of them opens. passphrase is asked
@@ -92,7 +95,7 @@ func unlocked(e *openpgp.Entity, passphrase func() ([]byte, error)) (*crypto.Key
 // session finds the session key of a message in its first packets.
 func (k *Key) session(packets [][]byte) (SessionKey, error) {
 	if k.ring == nil {
-		return k.ask(bytes.Join(packets, nil))
+		return k.remoteSession(packets)
 	}
 	altered := false
 	for _, raw := range packets {
@@ -112,6 +115,20 @@ func (k *Key) session(packets [][]byte) (SessionKey, error) {
 		return SessionKey{}, fmt.Errorf("%w: the session key was altered", ErrDamaged)
 	}
 	return SessionKey{}, fmt.Errorf("%w than %s", ErrWrongKey, k.Fingerprint)
+}
+
+func (k *Key) remoteSession(packets [][]byte) (SessionKey, error) {
+	var mine []byte
+	for _, raw := range packets {
+		p, err := packet.Read(bytes.NewReader(raw))
+		if sealed, ok := p.(*packet.EncryptedKey); err == nil && ok && (sealed.KeyId == 0 || slices.Contains(k.ids, sealed.KeyId)) {
+			mine = append(mine, raw...)
+		}
+	}
+	if mine == nil {
+		return SessionKey{}, fmt.Errorf("%w than %s", ErrWrongKey, k.Fingerprint)
+	}
+	return k.ask(mine)
 }
 
 // decryptionKeys are the private keys with an id, or all for the id zero, which hides whose message it is.

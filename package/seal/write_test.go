@@ -23,12 +23,12 @@ import (
 // sizes are those where a length changes its form, a block or a part ends.
 func sizes() []int {
 	all := []int{0, 1, 2, 15, 16, 17, 190, 191, 192, 193, 505, 506, 507, 511, 512, 513, 8377, 8378, 8383, 8384, 8385}
-	for _, n := range []int{1, 2, 3} {
+	for _, n := range []int{1, 2} {
 		for d := -literalHead - 2; d <= 2; d++ {
 			all = append(all, n*chunk+d)
 		}
 	}
-	return append(all, 3<<20+7)
+	return append(all, 2<<20+7)
 }
 
 // content is the same for the same size, and no part of it is like another.

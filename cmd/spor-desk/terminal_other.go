@@ -1,0 +1,10 @@
+//go:build !linux && !windows
+
+package main
+
+import (
+	"errors"
+	"os"
+)
+
+func silence(*os.File) (restore func() error, err error) { return nil, errors.ErrUnsupported }
