@@ -16,6 +16,7 @@ import (
 	"spor/collect/live/services"
 	"spor/collect/live/sessions"
 	"spor/collect/live/sockets"
+	"spor/collect/live/storage"
 )
 
 // All gives every collector of live state. Those of one rank stand in the order in which they are to be taken: what
@@ -40,6 +41,8 @@ func All() []*artifacts.Collector {
 		network.Routes,
 		network.Firewall,
 		network.DNS,
+		storage.Mounts,
+		storage.Devices,
 		packages.Collector,
 		packages.Changed,
 		packages.Privileged,

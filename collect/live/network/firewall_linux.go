@@ -109,7 +109,8 @@ func parseRuleOf(r *Rule, a map[uint16][]byte) {
 
 // legacy takes the tables of iptables that are in use: asking for another would make it.
 func legacy(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) error {
-	for _, n := range namespaces(h.Files, rec) {
+	all, _ := namespaces(h.Files)
+	for _, n := range all {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

@@ -30,14 +30,14 @@ type namespace struct {
 	net   artifacts.Path // its folder of tables in /proc; empty: no process is in it
 }
 
-// namespaces finds those that processes are in, and those that ip-netns(8) and container runtimes gave names.
-func namespaces(files artifacts.Files, rec artifacts.Recorder) []namespace {
+// namespaces finds those that processes are in, and those that ip-netns(8) and container runtimes gave names; closed
+// are the processes whose namespace we may not see.
+func namespaces(files artifacts.Files) (all []namespace, closed []int) {
 	found := map[uint64]namespace{}
 	own, _ := files.Readlink("/proc/self/ns/net")
 	inode, _ := procfs.Inode(own, "net")
 	found[inode] = namespace{inode: inode, net: "/proc/self/net"}
 	pids, _ := procfs.PIDs(files)
-	var closed []int
 	for _, pid := range pids {
 		link, err := files.Readlink(procfs.Of(pid, "ns/net"))
 		if errors.Is(err, fs.ErrPermission) {
@@ -59,10 +59,7 @@ func namespaces(files artifacts.Files, rec artifacts.Recorder) []namespace {
 			}
 		}
 	}
-	if len(closed) > 0 {
-		rec.Note(artifacts.Outcome{Path: "/proc", Status: artifacts.Denied, Reason: fmt.Sprintf("network namespace closed to us of %s", procfs.Count(closed))})
-	}
-	return slices.SortedFunc(maps.Values(found), func(a, b namespace) int { return cmp.Compare(a.inode, b.inode) })
+	return slices.SortedFunc(maps.Values(found), func(a, b namespace) int { return cmp.Compare(a.inode, b.inode) }), closed
 }
 
 var errNamespace = errors.New("no longer that network namespace")
@@ -115,7 +112,11 @@ func (n namespace) enter(call func() error) error {
 
 // each asks every namespace by a socket of the netlink protocol. What is wrong with one of them is noted.
 func each(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, protocol int, ask func(n namespace, c *netlink.Conn) error) error {
-	for _, n := range namespaces(h.Files, rec) {
+	all, closed := namespaces(h.Files)
+	if len(closed) > 0 {
+		rec.Note(artifacts.Outcome{Path: "/proc", Status: artifacts.Denied, Reason: "network namespace closed to us of " + procfs.Count(closed)})
+	}
+	for _, n := range all {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
