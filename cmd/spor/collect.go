@@ -88,7 +88,7 @@ nothing of the torn volume is missing. Both bundles are kept and named.`,
   spor collect --recipient cert-public.asc --stream --upload https://cert.example.org/files/ --out E:\
   spor collect --sample C:\Users\anna\Downloads\invoice.exe --out E:\ --out F:\
   SPOR_KIT=/mnt/usb/spor.kit spor collect --json`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.given = given(cmd)
 			return runCollect(cmd.Context(), o, s)
@@ -97,27 +97,27 @@ nothing of the torn volume is missing. Both bundles are kept and named.`,
 	f := cmd.Flags()
 	f.StringArrayVar(&o.recipients, "recipient", nil, "OpenPGP public key `file` to seal to; repeat for several")
 	f.StringVar(&o.kit, "kit", "", "the kit `file` (default spor.kit beside the program)")
-	f.StringArrayVar(&o.profiles, "profile", nil, "what to take: volatile, triage (default), ransomware, webserver, full, memory; repeat to add")
+	f.StringArrayVar(&o.profiles, "profile", nil, "`name` of what to take: volatile, triage (default), ransomware, webserver, full, memory; repeat to add")
 	f.BoolVar(&o.secrets, "include-secrets", false, "also password hashes, private keys, credential stores")
 	f.StringArrayVar(&o.only, "only", nil, "definitions or collectors by `name` or glob, instead of a profile; none: only what --take names")
 	f.StringArrayVar(&o.skip, "skip", nil, "definitions or collectors to leave out, by `name` or glob")
 	f.StringArrayVar(&o.definitions, "definitions", nil, "`folder` of more ForensicArtifacts definitions; the same name replaces ours")
-	f.StringArrayVar(&o.take, "take", nil, "also take this file, folder or glob of the host")
-	f.StringArrayVar(&o.samples, "sample", nil, "malware: take this file, folder or glob into a locked zip inside the bundle")
+	f.StringArrayVar(&o.take, "take", nil, "also take the file, folder or glob at this `path` of the host")
+	f.StringArrayVar(&o.samples, "sample", nil, "malware: take the file, folder or glob at this `path` into a locked zip inside the bundle")
 	f.StringVar(&o.samplePassword, "sample-password", o.samplePassword, "`password` of that zip; it accompanies the report and is no secret")
-	f.StringVar(&o.sampleCipher, "sample-cipher", o.sampleCipher, "how that zip is locked: aes256, or zipcrypto, which unzip opens too")
+	f.StringVar(&o.sampleCipher, "sample-cipher", o.sampleCipher, "`way` that zip is locked: aes256, or zipcrypto, which unzip opens too")
 	f.StringVar(&o.root, "root", "", "examine this mounted disk or `folder` instead of the running host")
 	f.StringArrayVar(&o.out, "out", nil, "`folder` the bundle is written to (default: beside the program); repeat: the next is used when one fails")
 	f.StringArrayVar(&o.upload, "upload", nil, "`URL` to send to: https://…, file:///…; repeat for fall-backs")
 	f.BoolVar(&o.noUpload, "no-upload", false, "keep the bundle for a later spor upload")
 	f.BoolVar(&o.stream, "stream", false, "write nothing to a disk: send from memory (sources may then take 4h)")
 	f.DurationVar(&o.patience, "patience", o.patience, "how long to try again at a receiver that does not answer")
-	f.StringVar(&o.token, "token", "", "upload token (better by SPOR_TOKEN or the kit: command lines are seen by others)")
-	f.StringVar(&o.pin, "pin", "", "SHA-256 of the receiver's public key, which alone is trusted then")
+	f.StringVar(&o.token, "token", "", "upload `token` (better by SPOR_TOKEN or the kit: command lines are seen by others)")
+	f.StringVar(&o.pin, "pin", "", "`SHA-256` of the receiver's public key, which alone is trusted then")
 	f.StringVar(&o.caseID, "case", "", "case `id`")
 	f.StringVar(&o.incident, "incident", "", "the incident form, answered (YAML or JSON `file`)")
-	f.StringVar(&o.operator, "operator", "", "who collects (default: the account)")
-	f.StringVar(&o.tlp, "tlp", "", "clear, green, amber, amber+strict or red (default amber)")
+	f.StringVar(&o.operator, "operator", "", "`name` of who collects (default: the account)")
+	f.StringVar(&o.tlp, "tlp", "", "traffic light `mark`: clear, green, amber, amber+strict or red (default amber)")
 	f.StringVar(&o.since, "since", "", "only what changed since a `time` or for a duration: 2026-11-20, 7d, 36h")
 	f.Var(&o.volumeSize, "volume-size", "most bytes of one file of the bundle; with --stream 16 MiB, at most 32 MiB")
 	f.Var(&o.maxFile, "max-file", "most bytes taken of one file; 0: no limit")
@@ -130,6 +130,14 @@ nothing of the torn volume is missing. Both bundles are kept and named.`,
 	f.BoolVar(&o.quiet, "quiet", false, "say only where the bundle is, and what is wrong")
 	f.BoolVar(&o.verbose, "verbose", false, "say what became of each file")
 	return cmd
+}
+
+// noArguments refuses what stands alone on the line: more often than not a file that was to be taken.
+func noArguments(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return cli.Fail(cli.Usage, "a file to take is named with --take, a folder to write to with --out", fmt.Errorf("%q does not belong to an option", args[0]))
 }
 
 // runCollect is the unattended collection, from what was asked for to the exit code.

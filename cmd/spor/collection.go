@@ -245,7 +245,7 @@ func (c *collection) paths() []string {
 
 func (c *collection) summary(rep *collect.Report, sent bool, code cli.Code) {
 	f := summaryFacts{
-		Bundle: c.writer.Bundle(), Volumes: c.paths(), Items: rep.Items, Bytes: rep.Bytes, Gaps: rep.Gaps(),
+		Bundle: c.writer.Bundle(), Volumes: c.paths(), words: c.words(), Items: rep.Items, Bytes: rep.Bytes, Gaps: rep.Gaps(),
 		Outcomes: map[artifacts.Status]int{}, Digest: c.digest, Signer: c.signer.Fingerprint, Completion: completion(rep),
 		Abandoned: c.lost, Samples: c.packed.facts(), Sent: sent, Seconds: time.Since(c.began).Seconds(), ExitCode: code,
 	}
@@ -262,12 +262,12 @@ func (c *collection) summary(rep *collect.Report, sent bool, code cli.Code) {
 func (c *collection) hint(code cli.Code) string {
 	switch code {
 	case cli.NotSent:
-		return "the bundle is kept; send it later with: spor upload " + strings.Join(c.paths(), " ")
+		return "the bundle is kept; send it later with: spor upload " + strings.Join(c.words(), " ")
 	case cli.Interrupted:
 		if c.streams() {
 			return "what was taken up to here is a valid bundle, and was sent"
 		}
-		return "what was taken up to here is a valid bundle: " + strings.Join(c.paths(), " ")
+		return "what was taken up to here is a valid bundle: " + strings.Join(c.words(), " ")
 	}
 	return ""
 }

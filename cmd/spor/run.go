@@ -200,7 +200,7 @@ func (c *collection) broken(err error) error {
 		}
 		return cli.Fail(cli.Usage, "name a folder that can be written to with --out, such as a USB stick", said)
 	}
-	abortErr := c.writer.Abort()
+	_ = c.writer.Abort() // the place has failed; what it says now is no news
 	c.sorter.Close()
 	c.outbox.close()
 	c.outbox.wait()
@@ -211,7 +211,21 @@ func (c *collection) broken(err error) error {
 	case len(done) > 0:
 		hint += "; spor-desk open --recover reads what arrived: " + strings.Join(done, " ")
 	}
-	return cli.Fail(cli.Failed, hint, errors.Join(said, abortErr))
+	for _, l := range c.lost {
+		c.view.warn("before: %v", l)
+	}
+	return cli.Fail(cli.Failed, hint, said)
+}
+
+// manyVolumes are so many that they are named by one pattern.
+const manyVolumes = 8
+
+// words name the volumes for a person: each, or all by a pattern.
+func (c *collection) words() []string {
+	if len(c.volumes) <= manyVolumes {
+		return c.paths()
+	}
+	return []string{filepath.Join(c.out, c.base+".*.tar.zst.pgp")}
 }
 
 // remaining is what is left of the time of the whole run, for an attempt that is not the first.

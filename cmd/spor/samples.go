@@ -24,7 +24,7 @@ type samples struct {
 	maxFile int64 // bytes; zero: no limit
 	dry     bool
 	now     func() time.Time
-	parts   []*artifacts.Collector  // they find the files: the walk, and what the operator named
+	parts   []*artifacts.Collector // they find the files: the walk, and what the operator named
 
 	mu    sync.Mutex              // a collector that was left behind may still come
 	named map[artifacts.Path]bool // what was found; true: it is in the zip

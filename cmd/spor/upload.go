@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -36,8 +38,8 @@ func uploadCommand(s cli.Streams) *cobra.Command {
 	f := cmd.Flags()
 	f.StringArrayVar(&o.to, "to", nil, "`URL` to send to (default: the kit's); repeat for fall-backs")
 	f.StringVar(&o.kit, "kit", "", "the kit `file` (default spor.kit beside the program)")
-	f.StringVar(&o.token, "token", "", "upload token (better by SPOR_TOKEN or the kit)")
-	f.StringVar(&o.pin, "pin", "", "SHA-256 of the receiver's public key, which alone is trusted then")
+	f.StringVar(&o.token, "token", "", "upload `token` (better by SPOR_TOKEN or the kit)")
+	f.StringVar(&o.pin, "pin", "", "`SHA-256` of the receiver's public key, which alone is trusted then")
 	f.DurationVar(&o.patience, "patience", defaultPatience, "how long to try again at a receiver that does not answer")
 	f.BoolVar(&o.json, "json", false, "JSON lines on stdout")
 	f.BoolVar(&o.quiet, "quiet", false, "say only what is wrong")
@@ -59,12 +61,8 @@ func runUpload(ctx context.Context, o *uploadOptions, files []string, s cli.Stre
 	if len(to) == 0 {
 		return cli.Fail(cli.Usage, "name it with --to URL, or give the kit with --kit", errors.New("nowhere to send to"))
 	}
-	for _, name := range files {
-		if st, err := os.Stat(name); err != nil {
-			return cli.Fail(cli.Usage, "", err)
-		} else if !st.Mode().IsRegular() {
-			return cli.Fail(cli.Usage, "", fmt.Errorf("%s is not a file", name))
-		}
+	if files, err = named(files); err != nil {
+		return err
 	}
 	v := newView(s, &collectOptions{json: o.json, quiet: o.quiet})
 	if send(ctx, v, to, files, o.patience) {
@@ -74,4 +72,30 @@ func runUpload(ctx context.Context, o *uploadOptions, files []string, s cli.Stre
 		return cli.Fail(cli.Interrupted, "run the same command again: it goes on where it stopped", context.Cause(ctx))
 	}
 	return cli.Fail(cli.NotSent, "run the same command again: it goes on where it stopped", errors.New("not everything was sent"))
+}
+
+// named checks that the arguments are files. What names none is tried as a pattern: the shell of Windows leaves them as
+// they are.
+func named(args []string) ([]string, error) {
+	var all []string
+	for _, arg := range args {
+		files := []string{arg}
+		if _, err := os.Stat(arg); err != nil {
+			if found, globErr := filepath.Glob(arg); globErr == nil && len(found) > 0 {
+				files = found
+			}
+		}
+		for _, name := range files {
+			if st, err := os.Stat(name); err != nil {
+				return nil, cli.Fail(cli.Usage, "", err)
+			} else if !st.Mode().IsRegular() {
+				return nil, cli.Fail(cli.Usage, "", fmt.Errorf("%s is not a file", name))
+			}
+			if strings.HasSuffix(name, ".part") {
+				return nil, cli.Fail(cli.Usage, "spor-desk open --recover reads what is in it", fmt.Errorf("%s is not finished", name))
+			}
+		}
+		all = append(all, files...)
+	}
+	return all, nil
 }

@@ -281,6 +281,8 @@ type summaryFacts struct {
 	Sent       bool                     `json:"sent"`
 	Seconds    float64                  `json:"seconds"`
 	ExitCode   cli.Code                 `json:"exit_code"`
+
+	words []string // the volumes, for a person
 }
 
 func (v *view) summary(f summaryFacts) {
@@ -294,8 +296,12 @@ func (v *view) summary(f summaryFacts) {
 	for _, a := range f.Abandoned {
 		fmt.Fprintf(v.out, "torn     %s\n", a)
 	}
-	for _, name := range f.Volumes {
-		fmt.Fprintf(v.out, "bundle   %s\n", name)
+	for _, name := range f.words {
+		if len(f.words) == len(f.Volumes) {
+			fmt.Fprintf(v.out, "bundle   %s\n", name)
+		} else {
+			fmt.Fprintf(v.out, "bundle   %s, %d volumes\n", name, len(f.Volumes))
+		}
 	}
 	if v.mode.quiet {
 		return

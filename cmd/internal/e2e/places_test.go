@@ -96,7 +96,7 @@ func TestPulledStickGoesOnOnTheNext(t *testing.T) {
 	pulled := stick(t, "size=200m")
 	dir := t.TempDir()
 	public, private := keys(t, dir)
-	host := noisyHost(t, 64)
+	host := noisyHost(t, 32)
 	second := filepath.Join(dir, "second")
 	cmd := exec.Command(filepath.Join(bin, "spor"), "collect", "--root", host, "--recipient", public, "--only", "none", "--take", "/var/log",
 		"--volume-size", "4M", "--out", pulled, "--out", second)
@@ -139,6 +139,57 @@ func TestReadOnlyStick(t *testing.T) {
 	wholeBundle(t, private, filepath.Join(dir, "second"), host)
 }
 
+// A file system that holds no files this large (here: a limit of the process) says so, and what helps.
+func TestFileTooLarge(t *testing.T) {
+	dir := t.TempDir()
+	public, private := keys(t, dir)
+	host := noisyHost(t, 12)
+	collect := filepath.Join(bin, "spor") + " collect --root " + host + " --recipient " + public + " --only none --take /var/log"
+	for _, c := range []struct {
+		args string
+		code int
+		says string
+	}{
+		{" --out a --volume-size 64M", 1, "hint: run again with --volume-size 2GiB"},
+		{" --out b --volume-size 4M", 0, ""},
+	} {
+		cmd := exec.Command("sh", "-c", "ulimit -f 16384 && exec "+collect+c.args) // 8 MiB
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState.ExitCode() != c.code || !strings.Contains(string(out), c.says) {
+			t.Errorf("%s: %v, want code %d and %q\n%s", c.args, err, c.code, c.says, out)
+		}
+	}
+	wholeBundle(t, private, filepath.Join(dir, "b"), host)
+}
+
+// An interrupted stream still sends what it has, to the end of a bundle.
+func TestInterruptedStreamIsAValidBundle(t *testing.T) {
+	dir := t.TempDir()
+	public, private := keys(t, dir)
+	host := noisyHost(t, 64)
+	share := filepath.Join(dir, "share")
+	if err := os.Mkdir(share, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(bin, "spor"), "collect", "--root", host, "--recipient", public, "--only", "none", "--take", "/var/log",
+		"--stream", "--upload", "file://"+share)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); len(glob(t, filepath.Join(share, "*.pgp"))) < 1 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	cmd.Process.Signal(os.Interrupt)
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(out.String(), "was sent") {
+		t.Errorf("ended with %d, want 130\n%s", code, out.String())
+	}
+	must(t, dir, []int{0}, "spor-desk", append([]string{"verify", "--key", private}, glob(t, filepath.Join(share, "*.pgp"))...)...)
+}
+
 // The first volumes are at the receiver before the last are written, and a receiver that is away for a while costs nothing.
 func TestUploadWhileCollecting(t *testing.T) {
 	dir := t.TempDir()
@@ -172,7 +223,7 @@ func TestUploadWhileCollecting(t *testing.T) {
 func TestStreamWaitsForTheReceiver(t *testing.T) {
 	dir := t.TempDir()
 	public, private := keys(t, dir)
-	host := noisyHost(t, 160)
+	host := noisyHost(t, 96)
 	store, listen := filepath.Join(dir, "store"), freeAddress(t)
 	receiver, err := startReceiver(store, listen)
 	if err != nil {
@@ -206,7 +257,7 @@ func TestStreamWaitsForTheReceiver(t *testing.T) {
 	if !ok || usage.Maxrss > most {
 		t.Errorf("%d KiB of memory were used, over %d", usage.Maxrss, most)
 	}
-	t.Logf("160 MiB streamed in %d KiB of memory", usage.Maxrss)
+	t.Logf("96 MiB streamed in %d KiB of memory", usage.Maxrss)
 	wholeBundle(t, private, filepath.Join(store, "k"), host)
 }
 
