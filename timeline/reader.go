@@ -125,6 +125,9 @@ func parse(f *Format, in Input, src *Source, add func(*Event) error) (sum Summar
 			}
 			continue
 		}
+		if before(&e, in.Since) {
+			continue
+		}
 		e.Source = src
 		if err := add(&e); errors.Is(err, errStop) {
 			sum.damage(err)
@@ -137,6 +140,9 @@ func parse(f *Format, in Input, src *Source, add func(*Event) error) (sum Summar
 	}
 	return sum
 }
+
+// before tells whether an event is older than what is wanted. One without a time is not.
+func before(e *Event, since time.Time) bool { return e.Timed() && e.Time.Before(since) }
 
 // maxDamaged ends a parser that reports nothing but errors.
 const maxDamaged = 1 << 20
@@ -174,6 +180,7 @@ type Reader struct {
 	Formats Formats
 	Add     func(*Event) error // takes the events: Sorter.Add, or a function that only looks; nil: they are only counted
 	Zone    *time.Location     // for files that do not bring one
+	Since   time.Time          // events before it are left out; zero: none are
 	Limits  Limits
 }
 
@@ -188,7 +195,9 @@ func (r *Reader) File(ctx context.Context, f *File) (Summary, error) {
 	if !f.Loose {
 		stat := *src
 		for _, e := range statEvents(&f.Item, f.Size, &stat) {
-			add(&e) // the sorter counts what it drops
+			if !before(&e, r.Since) {
+				add(&e) // the sorter counts what it drops
+			}
 		}
 	}
 	if f.Item.Link != "" { // there is nothing in it
@@ -208,7 +217,7 @@ func (r *Reader) File(ctx context.Context, f *File) (Summary, error) {
 	if m.format == nil {
 		return Summary{Path: f.Path}, ctx.Err()
 	}
-	in := Input{Name: string(f.Path), ModTime: f.Item.Times.Modified, Zone: f.Zone, Size: f.Size}
+	in := Input{Name: string(f.Path), ModTime: f.Item.Times.Modified, Zone: f.Zone, Since: r.Since, Size: f.Size}
 	if in.Zone == nil {
 		in.Zone = r.Zone
 	}

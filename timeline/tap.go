@@ -19,6 +19,7 @@ type Tap struct {
 	Add     func(*Event) error // takes the events: Sorter.Add. Called by one goroutine at a time, but one that was abandoned may call once more
 	Host    string
 	Zone    *time.Location
+	Since   time.Time // events before it are left out; zero: none are
 	Limits  Limits
 
 	summaries []Summary
@@ -47,7 +48,9 @@ func (t *Tap) Put(ctx context.Context, it artifacts.Item, r io.Reader) (artifact
 	}
 	stat := &Source{Host: t.Host, Path: it.Origin, SHA256: stored.SHA256}
 	for _, e := range statEvents(&it, stored.Size, stat) {
-		t.Add(&e) // the sorter counts what it drops
+		if !before(&e, t.Since) {
+			t.Add(&e) // the sorter counts what it drops
+		}
 	}
 	return stored, nil
 }
@@ -102,7 +105,7 @@ func (p *probe) start(m match) {
 	p.src.Parser = m.format.Name
 	pr, pw := io.Pipe()
 	p.pipe, p.done, p.gone = pw, make(chan Summary, 1), make(chan struct{})
-	in := Input{Name: string(p.src.Path), ModTime: p.item.Times.Modified, Zone: p.tap.Zone, R: pr, Size: p.item.Size}
+	in := Input{Name: string(p.src.Path), ModTime: p.item.Times.Modified, Zone: p.tap.Zone, Since: p.tap.Since, R: pr, Size: p.item.Size}
 	in = m.input(in, p.tap.Limits)
 	ended := make(chan struct{})
 	go func() {

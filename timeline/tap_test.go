@@ -133,3 +133,27 @@ func TestExpandLimit(t *testing.T) {
 		t.Errorf("got %+v, %d events, %v", sum, n, err)
 	}
 }
+
+func TestSince(t *testing.T) {
+	for _, tt := range []struct {
+		since time.Time
+		want  int
+	}{{time.Time{}, 4}, {at.Add(-time.Minute), 3}, {at, 3}, {at.Add(time.Nanosecond), 0}} {
+		s := NewSorter(SorterOptions{})
+		tap := &Tap{Next: &store{got: map[artifacts.Path][]byte{}}, Formats: Formats{words}, Add: s.Add, Since: tt.since}
+		it := artifacts.Item{Origin: "/x", Times: artifacts.Times{Modified: at, Born: at.Add(-time.Hour)}}
+		if _, err := tap.Put(t.Context(), it, strings.NewReader("words\na\n")); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Count(string(lines(t, s)), "\n"); got != tt.want {
+			t.Errorf("since %v: %d events, want %d", tt.since, got, tt.want)
+		}
+		open := func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("words\na\n")), nil }
+		r := Reader{Formats: Formats{words}, Since: tt.since}
+		got := 0
+		r.Add = func(*Event) error { got++; return nil }
+		if _, err := r.File(t.Context(), &File{Item: it, Open: open}); err != nil || got != tt.want {
+			t.Errorf("since %v: %d events at the desk, want %d; %v", tt.since, got, tt.want, err)
+		}
+	}
+}

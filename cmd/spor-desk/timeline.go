@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -26,6 +27,7 @@ type timelineOptions struct {
 	format  string
 	out     string
 	summary bool
+	since   string
 }
 
 func timelineCommand(s cli.Streams) *cobra.Command {
@@ -46,6 +48,7 @@ func timelineCommand(s cli.Streams) *cobra.Command {
 	f.StringVar(&o.format, "format", export.Formats[0].Name, strings.Join(names, ", "))
 	f.StringVar(&o.out, "out", "", "`file` to write (default: standard output)")
 	f.BoolVar(&o.summary, "summary", false, "no events, but a JSON line for each file: parser, records, first, last")
+	f.StringVar(&o.since, "since", "", "no events before a `time` or longer ago: 2026-11-20, 7d, 36h")
 	o.key.flags(cmd)
 	return cmd
 }
@@ -54,6 +57,13 @@ func runTimeline(ctx context.Context, o *timelineOptions, inputs []string, s cli
 	format := export.Find(o.format)
 	if format == nil {
 		return cli.Fail(cli.Usage, "", fmt.Errorf("no format is called %q", o.format))
+	}
+	r := &timeline.Reader{Formats: formats.All()}
+	if o.since != "" {
+		var err error
+		if r.Since, err = cli.ParseSince(o.since, time.Now()); err != nil {
+			return cli.Fail(cli.Usage, "", fmt.Errorf("--since: %w", err))
+		}
 	}
 	dir, err := os.MkdirTemp("", "spor-timeline-")
 	if err != nil {
@@ -74,9 +84,9 @@ func runTimeline(ctx context.Context, o *timelineOptions, inputs []string, s cli
 	}
 	w := bufio.NewWriterSize(out, 1<<20)
 	if o.summary {
-		err = summarise(ctx, sources, w, s)
+		err = summarise(ctx, r, sources, w, s)
 	} else {
-		err = writeEvents(ctx, format, sources, dir, w, s)
+		err = writeEvents(ctx, r, format, sources, dir, w, s)
 	}
 	err = errors.Join(err, w.Flush())
 	if file != nil {
@@ -173,16 +183,16 @@ func each(ctx context.Context, sources []string, r *timeline.Reader, s cli.Strea
 	return nil
 }
 
-func summarise(ctx context.Context, sources []string, w io.Writer, s cli.Streams) error {
+func summarise(ctx context.Context, r *timeline.Reader, sources []string, w io.Writer, s cli.Streams) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	return each(ctx, sources, &timeline.Reader{Formats: formats.All()}, s, func(sum timeline.Summary) error { return enc.Encode(sum) })
+	return each(ctx, sources, r, s, func(sum timeline.Summary) error { return enc.Encode(sum) })
 }
 
-func writeEvents(ctx context.Context, format *export.Format, sources []string, dir string, w io.Writer, s cli.Streams) error {
+func writeEvents(ctx context.Context, r *timeline.Reader, format *export.Format, sources []string, dir string, w io.Writer, s cli.Streams) error {
 	sorter := timeline.NewSorter(timeline.SorterOptions{Dir: dir})
 	defer sorter.Close()
-	r := &timeline.Reader{Formats: formats.All(), Add: sorter.Add}
+	r.Add = sorter.Add
 	unread := each(ctx, sources, r, s, func(timeline.Summary) error { return nil })
 	if ctx.Err() != nil {
 		return unread
