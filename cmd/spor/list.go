@@ -63,7 +63,7 @@ func list(w io.Writer, set *schema.Set, asJSON bool) error {
 		}
 	}
 	add("collector", live.All())
-	add("collector", configured.All())
+	add("collector", append(configured.All(), listing.Collector))
 	add("definition", schema.NewPlan(set, &artifacts.Host{}, schema.Options{}).All())
 	if asJSON {
 		enc := json.NewEncoder(w)
