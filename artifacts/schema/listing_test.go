@@ -27,7 +27,7 @@ func (l *lines) Record(v any) error {
 	}
 	return err
 }
-func (*lines) Take(context.Context, artifacts.Path) error            { return nil }
+func (*lines) Take(context.Context, artifacts.Path) error           { return nil }
 func (*lines) Put(context.Context, artifacts.Item, io.Reader) error { return nil }
 func (*lines) Note(artifacts.Outcome)                               {}
 

@@ -16,6 +16,7 @@ import (
 
 	"spor/artifacts"
 	"spor/artifacts/configured"
+	"spor/artifacts/listing"
 	"spor/artifacts/schema"
 	"spor/build/kit"
 	"spor/cmd/internal/cli"
