@@ -119,3 +119,23 @@ func ParsePacket(line string) (Packet, error) {
 	p.UID, p.Inode = r.unsigned(f[7]), r.unsigned(f[8])
 	return p, r.err
 }
+
+// A Netlink is a line of /proc/net/netlink.
+type Netlink struct {
+	Protocol uint64 // NETLINK_ROUTE is 0, NETLINK_AUDIT 9
+	Port     uint64 // by which it is addressed, mostly the pid of who made it; 0: the kernel's own
+	Inode    uint64
+}
+
+// ParseNetlink reads a line that is not the heading:
+//
+//	sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode
+func ParseNetlink(line string) (Netlink, error) {
+	f := strings.Fields(line)
+	if len(f) < 10 {
+		return Netlink{}, errTable
+	}
+	r := numbers{}
+	n := Netlink{Protocol: r.unsigned(f[1]), Port: r.unsigned(f[2]), Inode: r.unsigned(f[9])}
+	return n, r.err
+}

@@ -183,6 +183,17 @@ func TestParsePacket(t *testing.T) {
 	}
 }
 
+func TestParseNetlink(t *testing.T) {
+	want := procfs.Netlink{Protocol: 9, Port: 4242, Inode: 17}
+	got, err := procfs.ParseNetlink("00000000b3b26bda 9   4242       00000113 0        0        0     2        0        17      ")
+	if err != nil || got != want {
+		t.Errorf("got %+v %v, want %+v", got, err, want)
+	}
+	if got, err := procfs.ParseNetlink("sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode"); err == nil {
+		t.Errorf("heading: %+v", got)
+	}
+}
+
 func TestInode(t *testing.T) {
 	for link, want := range map[artifacts.Path]uint64{"socket:[1161]": 1161, "socket:[]": 0, "socket:[12": 0, "/tmp/socket:[3]": 0, "pipe:[7]": 0} {
 		if got, ok := procfs.Inode(link, "socket"); got != want || ok != (want != 0) {
@@ -279,5 +290,6 @@ func FuzzNet(f *testing.F) {
 			t.Errorf("%q: %+v", line, s)
 		}
 		_, _ = procfs.ParsePacket(line)
+		_, _ = procfs.ParseNetlink(line)
 	})
 }

@@ -1,8 +1,10 @@
 // Package sockets collects who talks to whom: every socket of every network namespace that can be seen, joined to
 // the processes that hold it.
 //
-// Linux: /proc/PID/net/{tcp,tcp6,udp,udp6,udplite,udplite6,raw,raw6,icmp,icmp6,packet,unix} (proc(5)), one PID for
-// each network namespace, joined by inode to the links in /proc/PID/fd. Windows: GetExtendedTcpTable,
+// Linux: /proc/PID/net/{tcp,tcp6,udp,udp6,udplite,udplite6,raw,raw6,icmp,icmp6,packet,unix,netlink} (proc(5)), one PID
+// for each network namespace, joined by inode to the links in /proc/PID/fd; sockets of families without a table (vsock, alg,
+// xdp) are known by those links alone. sock_diag(7) would tell more of some, and have the kernel load modules: it is not
+// asked. Windows: GetExtendedTcpTable,
 // GetExtendedUdpTable with the owner's module.
 package sockets
 
@@ -25,7 +27,7 @@ var Collector = &artifacts.Collector{
 
 // A Socket is one line of live/sockets.jsonl. What is zero or absent is not known, or the protocol has it not.
 type Socket struct {
-	Protocol      string         `json:"protocol"` // "tcp", "tcp6", "udp", "udp6", "udplite", "raw", "raw6", "icmp", "icmp6", "unix", "packet"
+	Protocol      string         `json:"protocol"` // "tcp", "tcp6", "udp", "udp6", "udplite", "raw", "raw6", "icmp", "icmp6", "unix", "packet", "netlink", "other"
 	LocalAddress  string         `json:"local_address,omitempty"`
 	LocalPort     uint16         `json:"local_port,omitempty"`
 	RemoteAddress string         `json:"remote_address,omitempty"` // absent where the socket is not connected
@@ -33,7 +35,7 @@ type Socket struct {
 	State         string         `json:"state,omitempty"`         // one of States; udp has only ESTABLISHED
 	Type          string         `json:"type,omitempty"`          // unix, packet: "stream", "dgram", "seqpacket", "raw"
 	Path          artifacts.Path `json:"path,omitempty"`          // unix: the name; "@…" is abstract
-	NextProtocol  string         `json:"next_protocol,omitempty"` // raw: IP protocol number; packet: "0x0003" is every frame, a sniffer's choice
+	NextProtocol  string         `json:"next_protocol,omitempty"` // raw: IP protocol number; packet: "0x0003" is every frame, a sniffer's choice; netlink: "route", "audit"; other: the kernel's name, "AF_VSOCK"
 	Interface     string         `json:"interface,omitempty"`     // packet: it is bound to
 	User          string         `json:"user,omitempty"`
 	UserID        string         `json:"user_id,omitempty"` // Linux: who made it; Windows: the owner's SID

@@ -11,6 +11,9 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"spor/artifacts"
 	"spor/collect/live/procfs"
@@ -46,6 +49,11 @@ func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) err
 			return err
 		}
 	}
+	if h.Live {
+		if err := s.unlisted(); err != nil {
+			return err
+		}
+	}
 	s.unreached()
 	s.note()
 	return nil
@@ -55,10 +63,12 @@ func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) err
 type scan struct {
 	files       artifacts.Files
 	rec         artifacts.Recorder
-	users       map[string]string   // names by uid
-	holders     map[uint64][]int    // pids by inode of the socket
-	owners      map[int]Owner       // those that were looked up
-	namespaces  map[uint64][]string // names in /proc by inode of their network namespace
+	users       map[string]string         // names by uid
+	holders     map[uint64][]int          // pids by inode of the socket
+	links       map[uint64]artifacts.Path // a descriptor of it
+	seen        map[uint64]bool           // inodes that a table lists
+	owners      map[int]Owner             // those that were looked up
+	namespaces  map[uint64][]string       // names in /proc by inode of their network namespace
 	descriptor  int
 	closed      []int // processes whose descriptors we may not see
 	count       int
@@ -71,7 +81,7 @@ type scan struct {
 
 func newScan(h *artifacts.Host, rec artifacts.Recorder) *scan {
 	s := &scan{
-		files: h.Files, rec: rec, users: map[string]string{}, holders: map[uint64][]int{}, owners: map[int]Owner{},
+		files: h.Files, rec: rec, users: map[string]string{}, holders: map[uint64][]int{}, links: map[uint64]artifacts.Path{}, seen: map[uint64]bool{}, owners: map[int]Owner{},
 		namespaces: map[uint64][]string{}, unreadable: map[string]int{},
 	}
 	for _, u := range h.Users {
@@ -104,6 +114,7 @@ func (s *scan) descriptors(pid int) {
 		}
 		if held := s.holders[inode]; !slices.Contains(held, pid) && len(held) < maxOwners {
 			s.holders[inode] = append(held, pid)
+			s.links[inode] = procfs.Of(pid, "fd/"+e.Name)
 		}
 	}
 }
@@ -164,6 +175,10 @@ func (s *scan) table(ctx context.Context, ns uint64, t table, dir artifacts.Path
 			return nil, context.Cause(ctx)
 		}
 		socket, err := t.parse(s, lines.Text(), dir)
+		s.seen[socket.Inode] = true
+		if errors.Is(err, errKernel) {
+			continue
+		}
 		if err != nil {
 			s.unreadable[t.name]++
 			continue
@@ -200,6 +215,36 @@ func (s *scan) owner(pid int) Owner {
 	o.Exe, _ = s.files.Readlink(procfs.Of(pid, "exe"))
 	s.owners[pid] = o
 	return o
+}
+
+// listed are the protocols that have a table, by their names in the kernel: such a socket is in none because nothing is
+// bound to it yet, or because it is closed by now.
+var listed = strings.Fields("TCP TCPv6 UDP UDPv6 UDP-Lite UDPLITEv6 RAW RAWv6 PING PINGv6 UNIX UNIX-STREAM PACKET NETLINK MPTCP MPTCPv6")
+
+// unlisted are sockets that processes hold and that are of a family without a table (AF_VSOCK, AF_ALG, AF_XDP, Bluetooth).
+// The kernel tells the protocol of a descriptor as the attribute system.sockprotoname.
+func (s *scan) unlisted() error {
+	name := make([]byte, 64)
+	for _, inode := range slices.Sorted(maps.Keys(s.links)) {
+		if s.seen[inode] || s.count >= maxSockets {
+			continue
+		}
+		n, err := unix.Getxattr(string(s.links[inode]), "system.sockprotoname", name)
+		if err != nil {
+			continue // closed by now, or a kernel that does not say
+		}
+		protocol := procfs.Text(strings.TrimRight(string(name[:n]), "\x00"))
+		if protocol == "" || slices.Contains(listed, protocol) {
+			continue
+		}
+		s.count++
+		socket := Socket{Protocol: "other", NextProtocol: protocol, Inode: inode}
+		s.join(&socket)
+		if err := s.rec.Record(socket); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // unreached tells of namespaces that have a name, given by ip-netns(8) or a container runtime, but no process we could

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"spor/artifacts"
 	"spor/collect/host"
 	"spor/collect/live/livetest"
@@ -242,4 +244,33 @@ func TestOtherNamespace(t *testing.T) {
 		}
 	}
 	t.Errorf("the listener of %d at port %s is not among %d sockets: %+v", cmd.Process.Pid, port, len(all), all)
+}
+
+// A socket of a family that has no table is known by who holds it.
+func TestUnlisted(t *testing.T) {
+	fd, err := unix.Socket(unix.AF_VSOCK, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Skipf("no AF_VSOCK here: NOT tested with a family without a table: %v", err)
+	}
+	defer unix.Close(fd)
+	talk, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(talk)
+	if err := unix.Bind(talk, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		t.Fatal(err)
+	}
+	h, err := host.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, _ := livetest.Run[sockets.Socket](t, sockets.Collector, h)
+	for _, want := range []sockets.Socket{{Protocol: "other", NextProtocol: "AF_VSOCK"}, {Protocol: "netlink", NextProtocol: "route"}} {
+		if !slices.ContainsFunc(all, func(s sockets.Socket) bool {
+			return s.Protocol == want.Protocol && s.NextProtocol == want.NextProtocol && slices.ContainsFunc(s.Owners, func(o sockets.Owner) bool { return o.PID == os.Getpid() })
+		}) {
+			t.Errorf("%s %s of our own is not among %+v", want.Protocol, want.NextProtocol, all)
+		}
+	}
 }

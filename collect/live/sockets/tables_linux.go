@@ -1,6 +1,8 @@
 package sockets
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -29,6 +31,24 @@ var tables = []table{
 	{"icmp6", raw},
 	{"packet", packet},
 	{"unix", local},
+	{"netlink", kernelTalk},
+}
+
+// errKernel is of a socket that the kernel keeps for itself, in every namespace again.
+var errKernel = errors.New("the kernel's own")
+
+// netlinkNames are the protocols of include/uapi/linux/netlink.h by number.
+var netlinkNames = map[uint64]string{
+	0: "route", 2: "usersock", 4: "sock_diag", 5: "nflog", 6: "xfrm", 7: "selinux", 8: "iscsi", 9: "audit", 10: "fib_lookup", 11: "connector", 12: "netfilter",
+	15: "kobject_uevent", 16: "generic", 18: "scsitransport", 20: "rdma", 21: "crypto",
+}
+
+func kernelTalk(_ *scan, line string, _ artifacts.Path) (Socket, error) {
+	row, err := procfs.ParseNetlink(line)
+	if err == nil && row.Port == 0 {
+		err = errKernel
+	}
+	return Socket{Type: "raw", NextProtocol: cmp.Or(netlinkNames[row.Protocol], strconv.FormatUint(row.Protocol, 10)), Inode: row.Inode}, err
 }
 
 func inet(line string) (Socket, procfs.Inet, error) {
