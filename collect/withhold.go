@@ -18,8 +18,8 @@ var keyMarks = [][]byte{
 	[]byte("-----BEGIN "), []byte("---- BEGIN SSH2 "), []byte("PuTTY-User-Key-File-"), []byte("AGE-SECRET-KEY-1"),
 }
 
-// holdsKey tells whether a file that begins with head is a private key, whatever it is called.
-func holdsKey(head []byte) bool {
+// HoldsKey tells whether a file that begins with head is a private key, whatever it is called.
+func HoldsKey(head []byte) bool {
 	for line := range bytes.Lines(head) {
 		line = bytes.TrimLeft(line, "\ufeff \t")
 		for i, mark := range keyMarks {
@@ -46,7 +46,7 @@ func (r *recorder) look(f artifacts.File, size int64) (artifacts.File, string) {
 		return f, ""
 	}
 	head, _ := io.ReadAll(io.LimitReader(f, keyHead)) // an error comes again when it is read to the end
-	if holdsKey(head) {
+	if HoldsKey(head) {
 		return f, "holds a private key: taken only with --include-secrets"
 	}
 	return &limited{f, io.MultiReader(bytes.NewReader(head), f)}, ""

@@ -60,7 +60,7 @@ func FuzzHoldsKey(f *testing.F) {
 	f.Add([]byte("-----BEGIN EC PRIVATE KEY-----"))
 	f.Add([]byte("AGE-SECRET-KEY-1"))
 	f.Fuzz(func(t *testing.T, head []byte) {
-		if holdsKey(head) && !holdsKey(append([]byte("x\n"), head...)) {
+		if HoldsKey(head) && !HoldsKey(append([]byte("x\n"), head...)) {
 			t.Errorf("%q is a key, and none once a line stands before it", head)
 		}
 	})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"spor/artifacts"
 	"spor/artifacts/schema"
 	"spor/cmd/internal/cli"
+	"spor/collect"
 	"spor/package/sample"
 )
 
@@ -22,6 +24,7 @@ type samples struct {
 	name    string // of the zip in the bundle
 	opts    sample.Options
 	maxFile int64 // bytes; zero: no limit
+	secrets bool
 	dry     bool
 	now     func() time.Time
 	parts   []*artifacts.Collector // they find the files: the walk, and what the operator named
@@ -67,7 +70,7 @@ func (j *job) newSamples() *samples {
 	return &samples{
 		name:    "samples/" + sample.Name(j.caseID+"-"+j.plainHost(), language),
 		opts:    sample.Options{Password: o.samplePassword, Cipher: sample.Cipher(o.sampleCipher)},
-		maxFile: int64(o.maxFile), dry: o.dryRun, now: time.Now,
+		maxFile: int64(o.maxFile), secrets: o.secrets, dry: o.dryRun, now: time.Now,
 		parts: plan.Collectors(plan.All()[:1]),
 		named: map[artifacts.Path]bool{},
 	}
@@ -246,10 +249,15 @@ func (p *packing) one(path artifacts.Path) error {
 		p.note(path, statusOf(err), err.Error())
 		return nil
 	}
-	defer f.Close() // read only
-	var r io.Reader = f
+	defer f.Close()                                 // read only
+	head, _ := io.ReadAll(io.LimitReader(f, 1<<10)) // an error comes again when it is read to the end
+	if !p.secrets && collect.HoldsKey(head) {
+		p.note(path, artifacts.Skipped, "holds a private key: taken only with --include-secrets")
+		return nil
+	}
+	r := io.MultiReader(bytes.NewReader(head), f)
 	if p.maxFile > 0 {
-		r = io.LimitReader(f, p.maxFile)
+		r = io.LimitReader(r, p.maxFile)
 	}
 	packed, err := p.zip.Add(path.String(), st.Times.Modified, r)
 	if err != nil {
