@@ -3,6 +3,7 @@ package detect
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"spor/artifacts"
@@ -10,7 +11,9 @@ import (
 )
 
 // Rules are all that is looked for. Techniques are of ATT&CK v15 (attack.mitre.org).
-var Rules = []*Rule{
+var Rules = slices.Concat(general, linuxState)
+
+var general = []*Rule{
 	{
 		Name: "process-deleted-executable", Title: "Process whose executable is gone",
 		Severity: High, Technique: []string{"T1070.004"}, Live: "processes", Record: deletedExecutable,
