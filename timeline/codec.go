@@ -75,7 +75,8 @@ type shape struct {
 	number uint64
 	desc   string
 	typ    string
-	fields []Field // their names and kinds
+	fields []Field  // their names and kinds
+	keys   []string // their names as AppendJSON writes them, comma and colon with them
 }
 
 // What goes beyond spells its shape out each time: names may come from a hostile file.
@@ -125,11 +126,12 @@ func (c *codec) shapeOf(e *Event) uint64 {
 	if len(c.shapes) >= maxShapes || c.held >= maxShapeBytes || len(c.byHash[h]) >= 8 {
 		return 0
 	}
-	s := &shape{number: uint64(len(c.shapes)), desc: strings.Clone(e.Desc), typ: strings.Clone(e.Type), fields: make([]Field, len(e.Fields))}
+	s := &shape{number: uint64(len(c.shapes)), desc: strings.Clone(e.Desc), typ: strings.Clone(e.Type), fields: make([]Field, len(e.Fields)), keys: make([]string, len(e.Fields))}
 	c.held += len(s.desc) + len(s.typ)
 	for i := range e.Fields {
 		s.fields[i] = Field{Name: strings.Clone(e.Fields[i].Name), kind: e.Fields[i].kind}
-		c.held += len(s.fields[i].Name) + 48
+		s.keys[i] = string(append(appendString([]byte{','}, fieldKey(e.Fields[i].Name)), ':'))
+		c.held += 2*len(s.fields[i].Name) + 80
 	}
 	c.shapes = append(c.shapes, s)
 	c.byHash[h] = append(c.byHash[h], s)
@@ -268,6 +270,7 @@ func (c *codec) decode(r record) (e Event, err error) {
 	if s == nil {
 		return Event{}, errCodec
 	}
+	e.shape = s
 	e.Desc, e.Type, e.Message, e.Fields = s.desc, s.typ, p.text(), c.take(len(s.fields))
 	copy(e.Fields, s.fields)
 	for i := range e.Fields {

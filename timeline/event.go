@@ -22,6 +22,7 @@ type Event struct {
 	Fields    []Field   // the record's own, in the format's order
 	Also      []*Source // other files that hold the same record; set by the Sorter
 	Source    *Source   // where the record lies; set by whoever runs the parser, the same for all events of a file
+	shape     *shape    // of an event from a Sorter, for AppendJSON
 }
 
 // What a time can mean, as plaso's data/timeliner.yaml words it (2024 and later).

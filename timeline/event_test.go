@@ -57,6 +57,20 @@ func TestAppendJSON(t *testing.T) {
 	}
 }
 
+func TestPlain(t *testing.T) {
+	for c := range 256 {
+		for n := range 20 {
+			for at := range n {
+				b := []byte(strings.Repeat("~ a!", 5))[:n]
+				b[at] = byte(c)
+				if got, want := plain(string(b)), c >= ' ' && c < 0x7f && c != '"' && c != '\\'; got != want {
+					t.Fatalf("%q: %v", b, got)
+				}
+			}
+		}
+	}
+}
+
 // FuzzAppendJSON checks that whatever the strings are, the line is JSON and gives them back.
 func FuzzAppendJSON(f *testing.F) {
 	f.Add("m", "n", "v", int64(0), int64(0))
@@ -81,6 +95,9 @@ func FuzzAppendJSON(f *testing.F) {
 		back, err := c.decode(c.append(nil, &e))
 		if err != nil || back.Source != nil || back.Timed() != e.Timed() || e.Timed() && !back.Time.Equal(e.Time) || back.Offset != offset || !reflect.DeepEqual(back.Fields, e.Fields) {
 			t.Errorf("codec: %v: got %+v, want %+v", err, back, e)
+		}
+		if again := back.AppendJSON(nil); string(again) != string(line) {
+			t.Errorf("after the codec: got\n%s, want\n%s", again, line)
 		}
 	})
 }

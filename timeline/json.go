@@ -54,7 +54,10 @@ func (e *Event) AppendJSON(b []byte) []byte {
 		w.b = strconv.AppendInt(w.b, int64(ns), 10)
 	}
 	for i := range e.Fields {
-		w.field(&e.Fields[i])
+		f := &e.Fields[i]
+		if e.shape == nil || len(e.shape.keys) <= i || e.shape.fields[i].Name != f.Name || !w.known(e.shape.keys[i], f) {
+			w.field(f)
+		}
 	}
 	if len(w.escaped) > 0 {
 		w.list("percent_escaped", slices.Values(w.escaped))
@@ -72,11 +75,19 @@ func (w *writer) key(name string) {
 	if w.b[len(w.b)-1] != '{' {
 		w.b = append(w.b, ',')
 	}
+	if plain(name) {
+		w.b = append(append(append(w.b, '"'), name...), '"', ':')
+		return
+	}
 	w.b = append(appendString(w.b, name), ':')
 }
 
 func (w *writer) text(name, v string) {
 	w.key(name)
+	if plain(v) {
+		w.b = append(append(append(w.b, '"'), v...), '"')
+		return
+	}
 	w.b = appendString(w.b, w.clean(name, v))
 }
 
@@ -104,11 +115,36 @@ func (w *writer) time(e *Event) {
 	w.text("timestamp_desc", e.Desc)
 }
 
-func (w *writer) field(f *Field) {
-	name := artifacts.Path(f.Name).String()
+// fieldKey is the member name of a field.
+func fieldKey(name string) string {
+	if !utf8.ValidString(name) || strings.IndexByte(name, '%') >= 0 {
+		name = artifacts.Path(name).String()
+	}
 	if reserved(name) {
 		name += "_"
 	}
+	return name
+}
+
+// known appends a field whose member name is at hand, with comma and colon; false: it did not, the value needs more care.
+func (w *writer) known(key string, f *Field) bool {
+	switch {
+	case f.kind == listField:
+		return false
+	case f.kind != textField:
+		w.b = f.appendNumber(append(w.b, key...))
+	case plain(f.text):
+		w.b = append(append(append(append(w.b, key...), '"'), f.text...), '"')
+	case utf8.ValidString(f.text):
+		w.b = appendString(append(w.b, key...), f.text)
+	default:
+		return false
+	}
+	return true
+}
+
+func (w *writer) field(f *Field) {
+	name := fieldKey(f.Name)
 	if f.kind == listField {
 		w.list(name, f.list())
 		return
@@ -173,6 +209,25 @@ func (w *writer) list(name string, list iter.Seq[string]) {
 		w.b = appendString(w.b, w.clean(name, v))
 	}
 	w.b = append(w.b, ']')
+}
+
+// plain tells whether a text is ASCII that JSON takes as it is; most are.
+func plain(s string) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	for len(s) >= 8 {
+		x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		// A borrow can only make a byte suspicious that is not, behind one that is.
+		if (x|(x-' '*ones)|((x^'"'*ones)-ones)|((x^'\\'*ones)-ones)|((x^0x7f*ones)-ones))&high != 0 {
+			return false
+		}
+		s = s[8:]
+	}
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 const hexDigits = "0123456789abcdef"
