@@ -1,0 +1,275 @@
+package rawfile
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"iter"
+
+	"spor/artifacts"
+	"spor/collect/winapi"
+)
+
+// An Entry is one name of one record of the MFT.
+type Entry struct {
+	Record     uint64
+	Sequence   uint16
+	Deleted    bool // the record is not in use: its name stood in no folder when the volume was read
+	Directory  bool
+	Path       artifacts.Path // below orphans, where a folder on the way is gone
+	Size       int64          // of the main stream, bytes
+	Attributes uint32
+	Times      Times // $STANDARD_INFORMATION
+	NameTimes  Times // $FILE_NAME
+}
+
+// orphans is where names are listed whose folder is gone, as The Sleuth Kit does.
+const orphans = "$OrphanFiles"
+
+// batch is how many bytes of the MFT are read at once.
+const batch = 1 << 20
+
+// A lister goes through the MFT twice: for the folders, which it keeps, and for all the rest.
+type lister struct {
+	v       *Volume
+	folders map[uint64]folder
+	paths   map[uint64]string // of folders, as they were asked for
+}
+
+type folder struct {
+	sequence uint16
+	deleted  bool
+	parent   reference
+	name     string
+}
+
+// Bounds of what a lister keeps.
+const (
+	maxFolders = 4 << 20
+	maxPath    = 64 << 10 // bytes of a path
+	keepPaths  = 1 << 15
+)
+
+// Entries lists the names of all records, deleted ones among them, with their full paths. An error tells of one record,
+// and the list goes on; it ends when the context is done.
+func (v *Volume) Entries(ctx context.Context) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		l := &lister{v: v, folders: map[uint64]folder{}, paths: map[uint64]string{}}
+		for n, b := range v.records(ctx) { // what is wrong with one is told the second time
+			if b != nil && binary.LittleEndian.Uint16(b[0x16:])&isDirectory != 0 {
+				l.folder(n, b)
+			}
+		}
+		for n, b := range v.records(ctx) {
+			if b == nil || !l.each(n, b, yield) {
+				if b != nil {
+					return
+				}
+				if !yield(Entry{Record: n}, damaged("record %d", n)) {
+					return
+				}
+			}
+		}
+		if ctx.Err() != nil {
+			yield(Entry{}, context.Cause(ctx))
+		}
+	}
+}
+
+// records gives each record that was ever used, its update sequence undone; nil where it is damaged. The bytes are good
+// until the next one.
+func (v *Volume) records(ctx context.Context) iter.Seq2[uint64, []byte] {
+	return func(yield func(uint64, []byte) bool) {
+		buf := make([]byte, max(batch, v.record))
+		size := uint64(v.record)
+		for first, all := uint64(0), v.Records(); first < all && ctx.Err() == nil; first += uint64(len(buf)) / size {
+			b := buf[:min(uint64(len(buf)), (all-first)*size)]
+			got, err := v.mft.ReadAt(b, int64(first*size))
+			if got < len(b) && err != nil {
+				clear(b[got:]) // what cannot be read is as if it was never used, but for its first
+				if !yield(first+uint64(got)/size, nil) {
+					return
+				}
+			}
+			for i := uint64(0); i < uint64(len(b))/size; i++ {
+				rec := b[i*size : (i+1)*size]
+				if binary.LittleEndian.Uint32(rec) == 0 {
+					continue
+				}
+				if fixUp(rec, "FILE") != nil {
+					rec = nil
+				}
+				if !yield(first+i, rec) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// folder keeps what paths are made of.
+func (l *lister) folder(n uint64, b []byte) {
+	if len(l.folders) >= maxFolders {
+		return
+	}
+	flags := binary.LittleEndian.Uint16(b[0x16:])
+	for _, name := range l.names(n, b) {
+		l.folders[n] = folder{
+			sequence: binary.LittleEndian.Uint16(b[0x10:]), deleted: flags&inUse == 0,
+			parent: name.parent, name: winapi.Decode(name.units),
+		}
+		return
+	}
+}
+
+// names are the long names of a record, or the short ones where there are no others.
+func (l *lister) names(n uint64, b []byte) []fileName {
+	rec := record(b)
+	var all []fileName
+	short := -1
+	for kind, a := range rec.attributes() {
+		if kind == typeList {
+			if nd, err := l.v.node(n); err == nil {
+				return nd.fileNames()
+			}
+		}
+		if kind != typeName || a[8] != 0 {
+			continue
+		}
+		f, err := readFileName(value(a))
+		if err != nil {
+			continue
+		}
+		if f.namespace == namespaceDOS {
+			short = len(all)
+		}
+		all = append(all, f)
+	}
+	if short >= 0 && len(all) > 1 {
+		all = append(all[:short], all[short+1:]...)
+	}
+	return all
+}
+
+// each yields the names of one record.
+func (l *lister) each(n uint64, b []byte, yield func(Entry, error) bool) bool {
+	if readReference(b[0x20:]).record != 0 {
+		return true // a part of another
+	}
+	flags := binary.LittleEndian.Uint16(b[0x16:])
+	e := Entry{
+		Record: n, Sequence: binary.LittleEndian.Uint16(b[0x10:]), Deleted: flags&inUse == 0,
+		Directory: flags&isDirectory != 0,
+	}
+	for kind, a := range record(b).attributes() {
+		switch {
+		case kind == typeStandard && a[8] == 0:
+			if val := value(a); len(val) >= 48 {
+				e.Times, e.Attributes = readTimes(val), binary.LittleEndian.Uint32(val[32:])
+			}
+		case kind == typeData && a[9] == 0 && a[8] == 0:
+			e.Size = int64(binary.LittleEndian.Uint32(a[16:]))
+		case kind == typeData && a[9] == 0 && len(a) >= 64 && binary.LittleEndian.Uint64(a[16:]) == 0:
+			e.Size = int64(binary.LittleEndian.Uint64(a[48:]))
+		case kind == typeList:
+			if nd, err := l.v.node(n); err == nil {
+				if s := nd.stream(typeData, ""); s != nil {
+					e.Size = s.size
+				}
+			}
+		}
+	}
+	for _, name := range l.names(n, b) {
+		e.NameTimes = name.times
+		e.Path = artifacts.Path(l.below(name.parent) + winapi.Decode(name.units))
+		if n == recordRoot {
+			e.Path = l.v.root()
+		}
+		if !yield(e, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// below gives the path of a folder, with a separator at its end.
+func (l *lister) below(ref reference) string {
+	top := string(l.v.root())
+	if ref.record == recordRoot {
+		return top
+	}
+	key := ref.record<<16 | uint64(ref.sequence)
+	if p, ok := l.paths[key]; ok {
+		return p
+	}
+	var names []string
+	size := 0
+	start := top
+	for at := ref; at.record != recordRoot; {
+		f, ok := l.folders[at.record]
+		// A record's number is raised when it is freed: the names in a deleted folder know the one before.
+		if !ok || f.sequence != at.sequence && !(f.deleted && f.sequence == at.sequence+1) || len(names) >= 1024 || size > maxPath {
+			start = top + orphans + `\`
+			break
+		}
+		names = append(names, f.name)
+		size += len(f.name) + 1
+		at = f.parent
+	}
+	path := make([]byte, 0, len(start)+size)
+	path = append(path, start...)
+	for i := len(names) - 1; i >= 0; i-- {
+		path = append(append(path, names[i]...), '\\')
+	}
+	if len(l.paths) >= keepPaths {
+		clear(l.paths)
+	}
+	l.paths[key] = string(path)
+	return string(path)
+}
+
+// A record is one of the MFT, its update sequence undone.
+type record []byte
+
+// attributes gives type and bytes of each, up to the first that is damaged.
+func (r record) attributes() iter.Seq2[uint32, []byte] {
+	return func(yield func(uint32, []byte) bool) {
+		le := binary.LittleEndian
+		at, used := uint32(le.Uint16(r[0x14:])), min(le.Uint32(r[0x18:]), uint32(len(r)))
+		for at+24 <= used {
+			kind, size := le.Uint32(r[at:]), le.Uint32(r[at+4:])
+			if kind == typeEnd || size < 24 || size > used-at || !yield(kind, r[at:at+size]) {
+				return
+			}
+			at += size
+		}
+	}
+}
+
+// value is that of a resident attribute; nil where it does not fit.
+func value(a []byte) []byte {
+	n, at := int64(binary.LittleEndian.Uint32(a[16:])), int64(binary.LittleEndian.Uint16(a[20:]))
+	if at+n > int64(len(a)) {
+		return nil
+	}
+	return a[at : at+n]
+}
+
+var errRecord = errors.New("no such record")
+
+// Deleted opens what is left of a file that was deleted, by record and sequence number. The clusters may belong to
+// others by now.
+func (v *Volume) Deleted(n uint64, sequence uint16) (*File, error) {
+	nd, err := v.node(n)
+	if err == nil && (nd.sequence != sequence || nd.flags&inUse != 0) {
+		err = errRecord
+	}
+	if err != nil {
+		return nil, err
+	}
+	from, err := nd.contentOf("")
+	if err != nil {
+		return nil, err
+	}
+	return &File{v: v, node: nd, from: from, size: nd.stat("").Size}, nil
+}
