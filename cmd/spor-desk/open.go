@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -70,8 +71,8 @@ func runOpen(ctx context.Context, s cli.Streams, k keyOptions, files []string, o
 	if err := writeReport(ctx, o.out, filepath.Join(o.out, "report.html"), o.lang); err != nil && v.Whole() {
 		return cli.Fail(cli.Failed, "", fmt.Errorf("report: %w", err))
 	}
-	if v.Whole() {
-		if err := os.Remove(mark); err != nil {
+	if v.Whole() { // the manifest has what the lists of the volumes have
+		if err := errors.Join(root.RemoveAll("volumes"), os.Remove(mark)); err != nil {
 			return cli.Fail(cli.Failed, "", err)
 		}
 		return tell(s, v, o.asJSON)
@@ -102,10 +103,19 @@ func newFolder(name string) (*os.Root, error) {
 	return os.OpenRoot(name)
 }
 
-// markDifferences leaves a list that nobody can overlook beside what was extracted.
+// markDifferences leaves a list that nobody can overlook beside what was extracted: for each volume what its items are
+// worth, and all that differs.
 func markDifferences(name string, v *bundle.Verdict) error {
 	var b strings.Builder
 	b.WriteString("What lies here is NOT, whole and unaltered, what was sealed on the host:\n\n")
+	for _, vol := range v.Volumes {
+		worth := "NOT authentic: its items match their own records, but nothing proves that they were not altered"
+		if slices.Contains(v.Authentic, vol.Number) {
+			worth = "authentic: read to its end, which the key of the run has signed"
+		}
+		fmt.Fprintf(&b, "volume %d, %s: %s; its items are listed in %s\n", vol.Number, vol.Name, worth, bundle.RecordsOf(vol.Number))
+	}
+	fmt.Fprintf(&b, "files whose name ends in %s were torn, or have no record that fits\n\n", bundle.Unconfirmed)
 	for _, d := range v.Differences {
 		fmt.Fprintln(&b, d)
 	}

@@ -93,6 +93,7 @@ type verdictFacts struct {
 	Host        string              `json:"host"`
 	TLP         string              `json:"tlp"`
 	Volumes     int                 `json:"volumes"`
+	Authentic   []int               `json:"authentic"` // volumes that prove themselves, whatever became of the others
 	Items       int                 `json:"items"`
 	Bytes       int64               `json:"bytes"`
 	Completion  string              `json:"completion"`
@@ -105,7 +106,7 @@ type verdictFacts struct {
 // tell prints a verdict and makes the exit code of it.
 func tell(s cli.Streams, v *bundle.Verdict, asJSON bool) error {
 	f := verdictFacts{
-		Whole: v.Whole(), Bundle: v.Bundle, Case: v.Case, Host: v.Host, TLP: v.TLP, Volumes: len(v.Volumes), Items: v.Items, Bytes: v.Bytes,
+		Whole: v.Whole(), Bundle: v.Bundle, Case: v.Case, Host: v.Host, TLP: v.TLP, Volumes: len(v.Volumes), Authentic: append([]int{}, v.Authentic...), Items: v.Items, Bytes: v.Bytes,
 		Signer: v.Signer, Digest: v.Digest, Differences: append([]bundle.Difference{}, v.Differences...),
 	}
 	if v.Manifest != nil {
@@ -134,6 +135,9 @@ func printVerdict(s cli.Streams, f verdictFacts) {
 		fmt.Fprintf(s.Out, "differs  %s\n", d)
 	}
 	if !f.Whole {
+		if f.Volumes > 0 {
+			fmt.Fprintf(s.Out, "proven   %d of %d volumes by themselves%s\n", len(f.Authentic), f.Volumes, numbers(f.Authentic))
+		}
 		return
 	}
 	fmt.Fprintf(s.Out, "verified every hash, record and the signature; the collection was %s", completionWords(f.Completion))
@@ -141,6 +145,13 @@ func printVerdict(s cli.Streams, f verdictFacts) {
 		fmt.Fprintf(s.Out, ", with %d gaps that matter", f.Gaps)
 	}
 	fmt.Fprintln(s.Out, "\ncompare the signer with what the operator read out: only that ties the bundle to the run")
+}
+
+func numbers(list []int) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return ": " + strings.Trim(fmt.Sprint(list), "[]")
 }
 
 func completionWords(c string) string {

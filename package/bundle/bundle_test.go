@@ -95,15 +95,7 @@ func write(t *testing.T, size int64, things ...thing) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, th := range things {
-		it := artifacts.Item{Origin: th.origin, Name: th.name, Link: th.link, Size: th.size, Sparse: th.sparse, SameAs: th.sameAs, Links: th.links, Source: "test", Times: artifacts.Times{Modified: when}, Read: when}
-		if th.size == 0 {
-			it.Size = int64(len(th.content))
-		}
-		if _, err := w.Put(t.Context(), it, th.reader()); err != nil {
-			t.Fatal(err)
-		}
-	}
+	put(t, w, things)
 	volumes, digest, err := w.Close(&manifest.Manifest{Case: "case", Outcomes: []artifacts.Outcome{{Source: "test", Status: artifacts.Absent, Path: "/x"}}})
 	if err != nil || len(digest) != 64 {
 		t.Fatal(digest, err)
@@ -113,6 +105,19 @@ func write(t *testing.T, size int64, things ...thing) []string {
 		names = append(names, filepath.Join(dir, v.Name))
 	}
 	return names
+}
+
+func put(t *testing.T, w *Writer, things []thing) {
+	t.Helper()
+	for _, th := range things {
+		it := artifacts.Item{Origin: th.origin, Name: th.name, Link: th.link, Size: th.size, Sparse: th.sparse, SameAs: th.sameAs, Links: th.links, Source: "test", Times: artifacts.Times{Modified: when}, Read: when}
+		if th.size == 0 {
+			it.Size = int64(len(th.content))
+		}
+		if _, err := w.Put(t.Context(), it, th.reader()); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func check(t *testing.T, volumes ...string) *Verdict {
