@@ -3,6 +3,7 @@ package live
 
 import (
 	"spor/artifacts"
+	"spor/collect/live/accounts"
 	"spor/collect/live/bpf"
 	"spor/collect/live/clock"
 	"spor/collect/live/details"
@@ -43,6 +44,8 @@ func All() []*artifacts.Collector {
 		network.DNS,
 		storage.Mounts,
 		storage.Devices,
+		accounts.Collector,
+		accounts.SudoRules,
 		packages.Collector,
 		packages.Changed,
 		packages.Privileged,

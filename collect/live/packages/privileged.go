@@ -23,7 +23,7 @@ var Privileged = &artifacts.Collector{
 	Order:    artifacts.State,
 	Profiles: []string{"triage"},
 	Collect: func(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) error {
-		return privileged(ctx, h, rec, search{names: 30000, below: quickDirs, skip: quickSkip})
+		return privileged(ctx, h, rec, search{names: 24000, each: 6000, below: quickDirs, skip: quickSkip})
 	},
 }
 
@@ -35,7 +35,7 @@ var PrivilegedAll = &artifacts.Collector{
 	Order:    artifacts.Bulk,
 	Profiles: []string{"full"},
 	Collect: func(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) error {
-		return privileged(ctx, h, rec, search{names: 20 << 20, below: []artifacts.Path{"/"}})
+		return privileged(ctx, h, rec, search{names: 20 << 20, each: 20 << 20, below: []artifacts.Path{"/"}})
 	},
 }
 
@@ -70,6 +70,7 @@ type PrivilegedFile struct {
 // A search is a bounded walk.
 type search struct {
 	names int // of files and folders that are looked at
+	each  int // of them below one folder of below, so that a full /tmp does not use up all
 	below []artifacts.Path
 	skip  map[string]bool
 }
@@ -85,20 +86,19 @@ func privileged(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, 
 	if !h.Live {
 		rec.Note(artifacts.Outcome{Status: artifacts.Skipped, Reason: "capabilities of files: told by the running system alone; setuid and setgid are looked for"})
 	}
-	w := &finder{host: h, index: x, rec: rec, left: s.names, skip: s.skip}
+	w := &finder{host: h, index: x, rec: rec, skip: s.skip}
 	for _, dir := range s.below {
-		if w.left <= 0 {
-			break
-		}
 		if st, err := h.Files.Lstat(dir); err != nil || st.Kind != artifacts.Directory || w.foreign(dir) {
 			continue // a link is found where it leads
 		}
+		share := min(s.each, s.names)
+		w.left = share
 		if err := w.dir(ctx, dir, 0); err != nil {
 			return err
 		}
-	}
-	if w.left <= 0 {
-		rec.Note(artifacts.Outcome{Status: artifacts.Truncated, Reason: fmt.Sprintf("%d names were looked at, which is the limit; the last in %s", s.names, w.at)})
+		if s.names -= share - w.left; w.left <= 0 {
+			rec.Note(artifacts.Outcome{Path: dir, Status: artifacts.Truncated, Reason: fmt.Sprintf("%d names were looked at below it, which is the limit; the last in %s", share, w.at)})
+		}
 	}
 	if w.denied > 0 {
 		rec.Note(artifacts.Outcome{Status: artifacts.Denied, Reason: fmt.Sprintf("%d folders could not be read", w.denied)})
