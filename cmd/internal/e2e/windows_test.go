@@ -60,6 +60,7 @@ func TestWindows(t *testing.T) {
 	opened := filepath.Join(dir, "opened")
 	must(t, dir, []int{0}, "spor-desk", "open", sealed[0], "--key", private, "--out", opened)
 	judge(t, opened)
+	destinations(t, rig, usb, private, filepath.Join(dir, "store", "win"))
 
 	res, err = rig.Run(t.Context(), nil, filepath.Join(usb, "spor.exe"), "collect", "--recipient", `C:\windows\win.ini`)
 	if err != nil || res.Code != 2 || !strings.Contains(string(res.Stderr), "not an OpenPGP key") {
@@ -82,6 +83,30 @@ func plant(t *testing.T, rig *wine.Rig) {
 	if err != nil || res.Code != 0 {
 		t.Fatalf("reg add: %d %v %s", res.Code, err, res.Stderr)
 	}
+}
+
+// destinations streams a sample to the receiver of the kit, and goes on to a second folder where the first is on a drive
+// that is not there.
+func destinations(t *testing.T, rig *wine.Rig, usb, private, store string) {
+	t.Helper()
+	here, there := glob(t, filepath.Join(usb, "*")), glob(t, filepath.Join(store, "*.pgp"))
+	exe := filepath.Join(usb, "spor.exe")
+	res, err := rig.Run(t.Context(), nil, exe, "collect", "--stream", "--only", "none", "--sample", `C:\evidence\*.eml`)
+	if err != nil || res.Code != 0 || !strings.Contains(string(res.Stdout), "-MALWARE.zip") {
+		t.Errorf("streaming: %d, %v\n%s\n%s", res.Code, err, res.Stdout, res.Stderr)
+	}
+	if now := glob(t, filepath.Join(usb, "*")); !slices.Equal(now, here) {
+		t.Errorf("streaming left %v beside the program, before it was %v", now, here)
+	}
+	sent := slices.DeleteFunc(glob(t, filepath.Join(store, "*.pgp")), func(name string) bool { return slices.Contains(there, name) })
+	must(t, t.TempDir(), []int{0}, "spor-desk", append([]string{"verify", "--key", private}, sent...)...)
+
+	second := filepath.Join(usb, "second")
+	res, err = rig.Run(t.Context(), nil, exe, "collect", "--no-upload", "--only", "none", "--take", `C:\evidence\*.eml`, "--out", `Q:\usb`, "--out", `C:\`+filepath.Base(usb)+`\second`)
+	if err != nil || res.Code != 0 || !strings.Contains(string(res.Stderr), `Q:\usb is gone`) {
+		t.Errorf("without drive Q: %d, %v\n%s", res.Code, err, res.Stderr)
+	}
+	must(t, t.TempDir(), []int{0}, "spor-desk", append([]string{"verify", "--key", private}, glob(t, filepath.Join(second, "*.pgp"))...)...)
 }
 
 func judge(t *testing.T, opened string) {
