@@ -396,3 +396,25 @@ func TestHandle(t *testing.T) {
 		}
 	}
 }
+
+// However many numbers there are, asking for them all ends in time, and says how far it came.
+func TestAskEnds(t *testing.T) {
+	tree := livetest.Tree{"/proc/sys/kernel/pid_max": livetest.Text("4194304\n"), "/proc/loadavg": livetest.Text("0.1 0.2 0.3 1/200 31000\n")}
+	began := time.Now()
+	s := ask(t.Context(), tree.Files())
+	if took := time.Since(began); s.limit != 4194304 || s.tried < 31000 || took > 5*time.Second || !has(s.answered, os.Getpid()) && s.tried > os.Getpid() {
+		t.Errorf("tried %d of %d in %v, %d answered", s.tried, s.limit, took, len(s.answered))
+	}
+	t.Logf("tried %d of %d in %v", s.tried, s.limit, time.Since(began))
+}
+
+// Control groups name processes that no listing needs to show, and none of other process namespaces.
+func TestGrouped(t *testing.T) {
+	tree := livetest.Tree{
+		"/sys/fs/cgroup/cgroup.procs": livetest.Text("1\n2\n"), "/sys/fs/cgroup/system.slice/a.service/cgroup.procs": livetest.Text("4194303\n0\n"),
+		"/sys/fs/cgroup/system.slice/cgroup.procs": livetest.Text(""),
+	}
+	if got := grouped(t.Context(), tree.Files()); len(got) != 3 || !got[1] || !got[2] || !got[4194303] {
+		t.Errorf("%v", got)
+	}
+}

@@ -18,7 +18,7 @@ const (
 	maxPID      = 4 << 20                // PID_MAX_LIMIT of include/linux/threads.h
 	maxFolders  = 1 << 16                // control groups that are looked into
 	maxDepth    = 32                     // of them
-	sweepTime   = 700 * time.Millisecond // for asking the kernel number by number
+	sweepTime   = 400 * time.Millisecond // for asking the kernel number by number
 	pausePolled = 5 * time.Millisecond
 )
 

@@ -94,10 +94,10 @@ func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) err
 // taint decodes the bits, and looks for those that a module must have caused.
 func (out *Facts) taint(f artifacts.Files) {
 	list, _ := procfs.Read(f, "/proc/modules", maxModules*256)
-	have := ""
+	var have strings.Builder
 	for line := range procfs.Lines(list) {
 		if m, err := parseModule(line); err == nil {
-			have += m.Taint
+			have.WriteString(m.Taint)
 		}
 	}
 	for i, t := range taints {
@@ -105,7 +105,7 @@ func (out *Facts) taint(f artifacts.Files) {
 			continue
 		}
 		out.Taints = append(out.Taints, Taint{t.letter, t.meaning})
-		if t.module && !strings.Contains(have, t.letter) {
+		if t.module && !strings.Contains(have.String(), t.letter) {
 			out.TaintOrphans += t.letter
 		}
 	}

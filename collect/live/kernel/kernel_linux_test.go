@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -30,9 +31,7 @@ func made(more livetest.Tree, mounts ...artifacts.Mount) *artifacts.Host {
 		"/sys/kernel/security/apparmor/profiles":                                    livetest.Text("/usr/bin/man (enforce)\nlsb_release (complain)\nnvidia (enforce)\n"),
 		"/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c": livetest.Text("\x06\x00\x00\x00\x01"),
 	}
-	for p, n := range more {
-		tree[p] = n
-	}
+	maps.Copy(tree, more)
 	return &artifacts.Host{OS: artifacts.Linux, Live: true, Files: tree.Files(mounts...)}
 }
 
@@ -42,12 +41,12 @@ func TestFacts(t *testing.T) {
 		t.Fatalf("%+v", all)
 	}
 	f := all[0]
-	letters := ""
+	var letters strings.Builder
 	for _, taint := range f.Taints {
-		letters += taint.Letter
+		letters.WriteString(taint.Letter)
 	}
-	if letters != "PWOE" || f.TaintOrphans != "P" {
-		t.Errorf("taints %q, orphans %q, want PWOE and P", letters, f.TaintOrphans)
+	if letters.String() != "PWOE" || f.TaintOrphans != "P" {
+		t.Errorf("taints %q, orphans %q, want PWOE and P", letters.String(), f.TaintOrphans)
 	}
 	if f.Lockdown != "integrity" || len(f.LSM) != 3 || f.AppArmor["enforce"] != 2 || f.AppArmor["complain"] != 1 || f.SecureBoot == nil || !*f.SecureBoot || f.SetupMode != nil {
 		t.Errorf("%+v", f)

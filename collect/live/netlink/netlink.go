@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"iter"
+	"maps"
 )
 
 // A Message is one answer.
@@ -72,11 +73,7 @@ func Attributes(b []byte) iter.Seq2[uint16, []byte] {
 
 // Map is Attributes as a map; of equal types the last counts.
 func Map(b []byte) map[uint16][]byte {
-	m := map[uint16][]byte{}
-	for kind, data := range Attributes(b) {
-		m[kind] = data
-	}
-	return m
+	return maps.Collect(Attributes(b))
 }
 
 // Uint32 reads an attribute in the machine's order; zero where it is too short.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -95,13 +96,29 @@ func TestOtherNamespace(t *testing.T) {
 			t.Errorf("%+v is not in %+v", want, list)
 		}
 	}
-	entries, _ := os.ReadDir("/proc/self/task")
-	own, _ := os.Readlink("/proc/self/ns/net")
-	for _, e := range entries {
-		if link, err := os.Readlink("/proc/self/task/" + e.Name() + "/ns/net"); err == nil && link != own {
-			t.Errorf("thread %s is still in %s", e.Name(), link)
+	var left []string
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if left = threadsIn(t, n.inode); len(left) == 0 {
+			return
 		}
 	}
+	t.Errorf("threads %v are still in the other namespace", left)
+}
+
+// threadsIn are our threads in a namespace; one that was thrown away takes a moment to end.
+func threadsIn(t *testing.T, inode uint64) (in []string) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		link, _ := os.Readlink("/proc/self/task/" + e.Name() + "/ns/net")
+		if at, ok := procfs.Inode(artifacts.Path(link), "net"); ok && at == inode {
+			in = append(in, e.Name())
+		}
+	}
+	return in
 }
 
 // attribute writes one attribute of netlink.
