@@ -63,7 +63,7 @@ type PrivilegedFile struct {
 	Size         int64          `json:"size"` // bytes
 	SHA256       string         `json:"sha256,omitempty"`
 	artifacts.Times
-	Package *string `json:"package"` // null: of no package that we know
+	Package *string `json:"package"` // null: of none; empty: no package is known on this host
 	Error   string  `json:"error,omitempty"`
 }
 
@@ -201,6 +201,8 @@ func (w *finder) file(ctx context.Context, p artifacts.Path, st artifacts.Stat) 
 	}
 	if owner, ok := w.index.Owner(p); ok {
 		out.Package = &owner.Name
+	} else if len(w.index.Packages) == 0 {
+		out.Package = new("")
 	}
 	sum, err := hashFile(ctx, w.host.Files, p)
 	if out.SHA256 = sum; err != nil {
