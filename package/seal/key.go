@@ -151,7 +151,7 @@ func (k *Key) decryptionKeys(id uint64) (all []*packet.PrivateKey) {
 // Signer lets a CERT's key sign, such as a kit.
 func (k *Key) Signer() (*Signer, error) {
 	if k.ring == nil {
-		return nil, errors.New("the private key is not in a file, and signs only there")
+		return nil, errors.New("only a private key in a file can sign here")
 	}
 	key, err := k.ring.GetKey(0)
 	if err != nil {

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
 
+	"github.com/ProtonMail/go-crypto/openpgp"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	"github.com/ProtonMail/gopenpgp/v2/crypto"
 
@@ -145,6 +147,38 @@ func TestMessagesOfOthers(t *testing.T) {
 	}
 }
 
+// TestAuthenticatedEncryption: a key of RFC 9580 that asks for AEAD gets it from others, and opens it.
+func TestAuthenticatedEncryption(t *testing.T) {
+	config := packet.Config{Algorithm: packet.PubKeyAlgoEd25519, V6Keys: true, AEADConfig: &packet.AEADConfig{}}
+	to, key := pair(t, config)
+	data := content(300000)
+	var out bytes.Buffer
+	w, err := openpgp.Encrypt(&out, []*openpgp.Entity{to[0].key.GetEntity()}, nil, nil, &config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(out.Bytes()[:200], []byte{2, 7, 2}) { // version 2, AES-128, OCB
+		t.Errorf("not of the kind to be tested: % x", out.Bytes()[:200])
+	}
+	if got, err := openAll(out.Bytes(), key); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	for n := 0; n < out.Len(); n += 5003 {
+		if _, err := openAll(out.Bytes()[:n], key); !errors.Is(err, ErrDamaged) {
+			t.Errorf("cut at %d: error %v, want %v", n, err, ErrDamaged)
+		}
+	}
+	if got, err := openAll(sealed(t, to, data, steps["at once"]), key); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("ours to such a key: %d bytes, %v", len(got), err)
+	}
+}
+
 // TestKindsOfKeys seals to each kind alone and to all together.
 func TestKindsOfKeys(t *testing.T) {
 	ecc := func(algorithm packet.PublicKeyAlgorithm, curve packet.Curve) packet.Config {
@@ -158,6 +192,9 @@ func TestKindsOfKeys(t *testing.T) {
 		"v4 X25519": {Algorithm: packet.PubKeyAlgoEd25519}, "v4 X448": {Algorithm: packet.PubKeyAlgoEd448},
 		"v6 X25519": {Algorithm: packet.PubKeyAlgoEd25519, V6Keys: true}, "v6 X448": {Algorithm: packet.PubKeyAlgoEd448, V6Keys: true},
 		"v6 RSA": {Algorithm: packet.PubKeyAlgoRSA, RSABits: 2048, V6Keys: true},
+	}
+	if os.Getenv("SPOR_LONG") != "" { // seconds to make
+		kinds["RSA-4096"] = packet.Config{Algorithm: packet.PubKeyAlgoRSA, RSABits: 4096}
 	}
 	data := content(2000)
 	var everyone []Recipient
