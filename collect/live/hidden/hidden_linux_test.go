@@ -260,6 +260,24 @@ func TestOrdinaryUser(t *testing.T) {
 	}
 }
 
+// In a process namespace of our own under the /proc of another, every number means another process: nothing is compared,
+// and that is said.
+func TestOtherProcessNamespace(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("not root: NOT tested in another process namespace")
+	}
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), asUser+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		t.Skipf("no process namespace can be made: NOT tested in another: %v", err)
+	}
+	if err == nil || !strings.Contains(string(out), "another process namespace") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
 // A view lists what another does, but for one process; of that it opens nothing either where it is blind.
 type view struct {
 	artifacts.Files
