@@ -3,6 +3,7 @@ package formats
 
 import (
 	"spor/timeline"
+	"spor/timeline/format/evt"
 	"spor/timeline/format/evtx"
 	"spor/timeline/format/syslog"
 	"spor/timeline/format/utmp"
@@ -12,6 +13,7 @@ import (
 func All() timeline.Formats {
 	return timeline.Formats{
 		evtx.Format,
+		evt.Format,
 		utmp.Format,
 		syslog.Format,
 	}
