@@ -71,8 +71,8 @@ func newRecipient(e *openpgp.Entity, now time.Time) (Recipient, error) {
 		return rec, fmt.Errorf("%s is %w: it must never be on an affected host; export the public key alone", rec, ErrPrivateKey)
 	}
 	at := now
-	if at.Before(e.PrimaryKey.CreationTime) {
-		at = e.PrimaryKey.CreationTime.Add(time.Second) // the host's clock is behind: the key is not to blame
+	if born := born(e); at.Before(born) {
+		at = born.Add(time.Second) // the host's clock is behind: the key is not to blame
 	}
 	if e.Revoked(at) {
 		return rec, fmt.Errorf("%s: %w", rec, ErrRevoked)
@@ -95,6 +95,24 @@ func newRecipient(e *openpgp.Entity, now time.Time) (Recipient, error) {
 	}
 	rec.key = key
 	return rec, nil
+}
+
+// born is when the newest part of a key was made, its signatures included.
+func born(e *openpgp.Entity) time.Time {
+	newest := e.PrimaryKey.CreationTime
+	later := func(sig *packet.Signature) {
+		if sig != nil && sig.CreationTime.After(newest) {
+			newest = sig.CreationTime
+		}
+	}
+	later(e.SelfSignature)
+	for _, id := range e.Identities {
+		later(id.SelfSignature)
+	}
+	for _, sub := range e.Subkeys {
+		later(sub.Sig)
+	}
+	return newest
 }
 
 // weakness says why a key must not be trusted with evidence, if so: RSA and DSA under 2048 bits (NIST SP 800-131A), and

@@ -112,6 +112,9 @@ func TestKeysOfGnuPG(t *testing.T) {
 		if err != nil {
 			continue
 		}
+		if _, err := ReadRecipients(bytes.NewReader(gpg(nil, "--export", mail)), time.Unix(0, 0)); err != nil {
+			t.Errorf("%s, on a host whose clock stopped: %v", name, err)
+		}
 		message := sealed(t, to, content(999), steps["flushed"])
 		if got := gpg(message, "--decrypt"); !bytes.Equal(got, content(999)) {
 			t.Errorf("%s: gpg gives %d bytes", name, len(got))

@@ -101,7 +101,7 @@ func keyPackets(session *crypto.SessionKey, to []Recipient) ([]byte, error) {
 			continue
 		}
 		done[r.Fingerprint] = true
-		moveClockTo(r.key.GetEntity().PrimaryKey.CreationTime)
+		moveClockTo(born(r.key.GetEntity()))
 		ring, err := crypto.NewKeyRing(r.key)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", r, err)
