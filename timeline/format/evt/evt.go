@@ -121,12 +121,10 @@ func (l *log) records() {
 			at += len(r)
 			continue
 		}
-		if r := l.torn(at); r != nil {
-			l.event(at, r)
-			return
-		}
 		next := l.next(at + 1)
-		if l.live(at) && next < l.end && at != headerSize && !isEnd(l.b[at:]) {
+		if r := l.torn(at, next); r != nil {
+			l.event(at, r)
+		} else if l.live(at) && next < l.end && at != headerSize && !isEnd(l.b[at:]) {
 			l.done = !l.yield(timeline.Event{}, fmt.Errorf("damaged record at offset %d, went on %d bytes later", at, next-at))
 		}
 		at = next
@@ -167,16 +165,17 @@ func (l *log) record(at int) []byte {
 	return r
 }
 
-// torn gives what is left of the last record of the file where it should go on behind the header, and something else is.
-func (l *log) torn(at int) []byte {
-	r := l.b[at:]
-	if len(r) < recordHead+4 || !bytes.Equal(r[4:8], magic) {
+// torn gives the head of a record whose end is overwritten, or beyond the end of the file: it cannot be told which of its
+// strings are still its own. Of a record that should be live that is a damage.
+func (l *log) torn(at, next int) []byte {
+	r := l.b[at:next]
+	if len(r) < recordHead+4 || !bytes.Equal(r[4:8], magic) || le.Uint32(r) > 1<<18 || le.Uint32(r) < recordHead {
 		return nil
 	}
-	if size := int(le.Uint32(r)); size <= len(r) || size > 1<<18 {
+	if l.live(at) && at+int(le.Uint32(r)) <= len(l.b) {
 		return nil
 	}
-	return r
+	return r[:recordHead]
 }
 
 // types are the values of EventType.
@@ -185,14 +184,18 @@ var types = map[uint16]string{0: "success", 1: "error", 2: "warning", 4: "inform
 // event gives the event of a record.
 func (l *log) event(at int, r []byte) {
 	created, written := time.Unix(int64(le.Uint32(r[12:])), 0).UTC(), time.Unix(int64(le.Uint32(r[16:])), 0).UTC()
-	torn := int(le.Uint32(r)) > len(r)
+	torn := len(r) == recordHead
 	live := l.live(at) && !torn
 	if live && !l.since.IsZero() && written.Before(l.since) && created.Before(l.since) {
 		return
 	}
 	message, kind := le.Uint32(r[20:]), le.Uint16(r[24:])
-	source, rest := text(r[recordHead : len(r)-4])
-	host, _ := text(rest)
+	names := r[recordHead:]
+	if torn {
+		names = l.b[at+recordHead : min(len(l.b), at+int(le.Uint32(r)))]
+	}
+	source, names := text(names)
+	host, _ := text(names)
 	list := texts(r, int(le.Uint32(r[36:])), int(le.Uint16(r[26:])))
 	e := timeline.Event{
 		Time: written, Desc: timeline.DescModified, Type: "windows:evt:record", Offset: int64(at), Recovered: !live,

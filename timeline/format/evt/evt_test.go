@@ -97,6 +97,10 @@ func TestRing(t *testing.T) {
 	if events, errs := read(spoilt); len(events) != 2 || len(errs) != 1 {
 		t.Errorf("a damaged record: %d events, %v", len(events), errs)
 	}
+	whole := ring(0, a, b, c)
+	if events, _ := read(whole[:len(whole)-20]); len(events) != 3 || !events[2].Recovered || events[2].Message != "Þjónusta: event 8, information" {
+		t.Errorf("cut in the last record: %+v", events)
+	}
 	older := ring(0, a, b, c)
 	le.PutUint32(older[16:], uint32(headerSize+len(a)))
 	if events, _ := read(older); len(events) != 3 || !events[0].Recovered || events[1].Recovered {
