@@ -23,7 +23,7 @@ func gnupgKey(fingerprint string) (*seal.Key, error) {
 	}
 	list, _, err := gnupg(nil, "--with-colons", "--list-secret-keys", fingerprint)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", seal.ErrWrongKey, err)
+		return nil, fmt.Errorf("GnuPG: %w", err)
 	}
 	user, ids := "", []uint64(nil)
 	for line := range strings.Lines(string(list)) { // doc/DETAILS of GnuPG, "Format of the colon listings"
