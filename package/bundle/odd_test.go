@@ -18,10 +18,10 @@ import (
 	"spor/artifacts"
 )
 
-// holey is a sparse file of 200 MiB with three runs of data, the last of which ends it or not.
+// holey is a sparse file of 24 MiB with three runs of data, the last of which ends it or not.
 func holey(origin artifacts.Path, last int64) thing {
-	runs := []artifacts.Extent{{Offset: 0, Length: 4096}, {Offset: 100 << 20, Length: 300 << 10}, {Offset: last, Length: 5000}}
-	return thing{origin: origin, content: noise(4096 + 300<<10 + 5000), sparse: &artifacts.Sparse{Size: 200 << 20, Runs: runs}}
+	runs := []artifacts.Extent{{Offset: 0, Length: 4096}, {Offset: 10 << 20, Length: 300 << 10}, {Offset: last, Length: 5000}}
+	return thing{origin: origin, content: noise(4096 + 300<<10 + 5000), sparse: &artifacts.Sparse{Size: 24 << 20, Runs: runs}}
 }
 
 // logical tells whether a file is what a sparse thing stands for, and costs what is in it.
@@ -63,10 +63,10 @@ func (onlyZeros) Write(b []byte) (int, error) {
 }
 
 func TestSparseFiles(t *testing.T) {
-	things := []thing{holey("/inside", 150<<20), holey("/to the end", 200<<20-5000)}
+	things := []thing{holey("/inside", 18<<20), holey("/to the end", 24<<20-5000)}
 	for _, size := range []int64{0, MinVolume} {
 		if size > 0 { // in parts, over two volumes
-			big := holey("/parts", 150<<20)
+			big := holey("/parts", 18<<20)
 			big.sparse.Runs[1].Length = 2 << 20
 			big.content = noise(4096 + 2<<20 + 5000)
 			things = append(things, big)
@@ -77,7 +77,7 @@ func TestSparseFiles(t *testing.T) {
 			t.Fatal(x.verdict.Differences)
 		}
 		for i, e := range entries(t, x.dir) {
-			if e.Sparse == nil || e.Sparse.Size != 200<<20 || e.Sparse.Count != 3 || e.Size != int64(len(things[i].content)+512) {
+			if e.Sparse == nil || e.Sparse.Size != 24<<20 || e.Sparse.Count != 3 || e.Size != int64(len(things[i].content)+512) {
 				t.Errorf("%s: record %+v, size %d", e.Name, e.Sparse, e.Size)
 			}
 			logical(t, filepath.Join(x.dir, filepath.FromSlash(e.Name)), things[i])
@@ -90,7 +90,7 @@ func TestSparseFiles(t *testing.T) {
 
 // A sparse file that gives less than its map says is restored as far as it goes.
 func TestASparseFileThatShrinks(t *testing.T) {
-	th := holey("/shrinks", 150<<20)
+	th := holey("/shrinks", 18<<20)
 	th.size = int64(len(th.content))
 	th.content = th.content[:5000]
 	after := thing{origin: "/after", content: []byte("unharmed")}
@@ -104,7 +104,7 @@ func TestASparseFileThatShrinks(t *testing.T) {
 	}
 	defer f.Close()
 	got := make([]byte, 5000-4096)
-	if _, err := f.ReadAt(got, 100<<20); err != nil || !bytes.Equal(got, th.content[4096:]) {
+	if _, err := f.ReadAt(got, 10<<20); err != nil || !bytes.Equal(got, th.content[4096:]) {
 		t.Errorf("what was read of the second run is not there: %v", err)
 	}
 	if e := entries(t, x.dir)[0]; e.Padding != th.size-5000 {
@@ -159,7 +159,7 @@ func TestHashesOfPrograms(t *testing.T) {
 // Other readers of archives agree with ours on every kind of member.
 func TestOtherTars(t *testing.T) {
 	long := artifacts.Path("/" + strings.Repeat("a-long-name/", 14) + strings.Repeat("b", 30))
-	sparse := holey("/dir/sparse", 150<<20)
+	sparse := holey("/dir/sparse", 18<<20)
 	things := []thing{
 		{origin: long, content: []byte("long")},
 		{origin: "/" + artifacts.Path(strings.Repeat("x", 119)), content: []byte("unsplittable")},
@@ -195,7 +195,7 @@ func TestOtherTars(t *testing.T) {
 				t.Errorf("%+v", h)
 			}
 		}
-		if seen["files/dir/sparse"] != 200<<20 || seen[safeName(long)] != 4 || seen[safeName(things[1].origin)] != 12 {
+		if seen["files/dir/sparse"] != 24<<20 || seen[safeName(long)] != 4 || seen[safeName(things[1].origin)] != 12 {
 			t.Errorf("sizes %v", seen)
 		}
 	})

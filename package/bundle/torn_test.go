@@ -38,7 +38,7 @@ func mixed() []thing {
 	for i := range 32 {
 		n := rng.IntN(9000)
 		if i%4 == 1 {
-			n = 40<<10 + rng.IntN(500<<10)
+			n = 40<<10 + rng.IntN(300<<10)
 		}
 		content := noise(n)
 		if i%4 == 2 {
