@@ -20,7 +20,7 @@ OURS = $(shell git ls-files -co --exclude-standard '*.go')
 STAMP := $(shell cat build/release/flags.txt) -ldflags '-s -w -buildid= -X main.version=$(VERSION) -X main.commit=$(COMMIT)'
 step = @printf '\n== %s\n' "$@"
 
-.PHONY: build test test-fast deps format vet lint unit dead modern tidy cross wine bench fuzz dist dist-check demo clean
+.PHONY: build test test-fast deps format vet lint unit dead modern tidy cross wine oracle bench fuzz dist dist-check demo clean
 
 build:
 	@for program in spor spor-desk; do build/compile.sh $$program "$$(go env GOOS)" "$$(go env GOARCH)" bin/; done
@@ -78,6 +78,11 @@ cross:
 wine:
 	$(step)
 	build/wine/run
+
+# Parsers against other programs that read the same formats. LONG=1 also reads ten thousand spoilt files.
+oracle: deps
+	$(step)
+	SPOR_ORACLE=1 SPOR_LONG=$(LONG) go test -count=1 -run 'Oracle|Corpus|Mutants' -v ./timeline/... | grep -v '^=== '
 
 # BASE=file compares with an earlier run's bin/bench.txt.
 bench:

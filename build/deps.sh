@@ -7,6 +7,7 @@ packages=(
   gnupg zstd tar # the stock tools that must open a bundle without us
   strace # shows that the agent executes nothing
   sleuthkit # mactime reads the body files
+  libevtx-utils libevt-utils # what our readers of event logs are held against
   wine wine64 # the Windows half runs under it
 )
 
@@ -16,7 +17,7 @@ if command -v dpkg-query >/dev/null; then
     dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || missing+=("$p")
   done
 else
-  for tool in gcc gpg zstd tar strace mactime wine; do
+  for tool in gcc gpg zstd tar strace mactime evtxexport evtexport wine; do
     command -v "$tool" >/dev/null || missing+=("$tool")
   done
 fi
