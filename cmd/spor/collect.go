@@ -26,6 +26,7 @@ type collectOptions struct {
 	take        []string
 	samples     []string
 	root        string
+	image       string
 	out         []string
 	upload      []string
 	noUpload    bool
@@ -52,6 +53,9 @@ type collectOptions struct {
 
 	given []string // what was given on the command line or by the environment, for the custody record
 }
+
+// elsewhere tells whether something else than the running host is examined.
+func (o *collectOptions) elsewhere() bool { return o.root != "" || o.image != "" }
 
 // How long one source may take. With --stream it may wait for the network meanwhile, which must not cost evidence.
 const (
@@ -107,6 +111,7 @@ nothing of the torn volume is missing. Both bundles are kept and named.`,
 	f.StringVar(&o.samplePassword, "sample-password", o.samplePassword, "`password` of that zip; it accompanies the report and is no secret")
 	f.StringVar(&o.sampleCipher, "sample-cipher", o.sampleCipher, "`way` that zip is locked: aes256, or zipcrypto, which unzip opens too")
 	f.StringVar(&o.root, "root", "", "examine this mounted disk or `folder` instead of the running host")
+	f.StringVar(&o.image, "image", "", "examine this disk image `file` (raw, fixed VHD; NTFS) instead of the running host")
 	f.StringArrayVar(&o.out, "out", nil, "`folder` the bundle is written to (default: beside the program); repeat: the next is used when one fails")
 	f.StringArrayVar(&o.upload, "upload", nil, "`URL` to send to: https://…, file:///…; repeat for fall-backs")
 	f.BoolVar(&o.noUpload, "no-upload", false, "keep the bundle for a later spor upload")
@@ -129,6 +134,7 @@ nothing of the torn volume is missing. Both bundles are kept and named.`,
 	f.BoolVar(&o.json, "json", false, "JSON lines on stdout, one object each")
 	f.BoolVar(&o.quiet, "quiet", false, "say only where the bundle is, and what is wrong")
 	f.BoolVar(&o.verbose, "verbose", false, "say what became of each file")
+	cmd.MarkFlagsMutuallyExclusive("root", "image")
 	return cmd
 }
 
@@ -147,7 +153,7 @@ func runCollect(ctx context.Context, o *collectOptions, s cli.Streams) error {
 	if err != nil {
 		return err
 	}
-	if o.root == "" {
+	if !o.elsewhere() {
 		release, alone, err := onlyOne()
 		if err != nil {
 			return cli.Fail(cli.Failed, "", err)

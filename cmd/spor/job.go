@@ -197,17 +197,20 @@ func outFolders(names []string, stream bool) ([]string, error) {
 	return all, nil
 }
 
-// open opens the host, or the folder that stands for one.
+// open opens the host, or the folder or image that stands for one.
 func (j *job) open(ctx context.Context) error {
 	var err error
-	if j.opts.root != "" {
+	switch {
+	case j.opts.image != "":
+		j.host, err = image.Disk(j.opts.image)
+	case j.opts.root != "":
 		j.host, err = image.Folder(j.opts.root)
-	} else {
+	default:
 		j.host, err = host.Open(ctx)
 	}
 	if err != nil {
 		code := cli.Failed
-		if j.opts.root != "" {
+		if j.opts.elsewhere() {
 			code = cli.Usage
 		}
 		return cli.Fail(code, "", err)

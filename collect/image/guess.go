@@ -23,9 +23,16 @@ func linux(h *artifacts.Host, t *tree) {
 	h.Clock.Now, h.Clock.BootTime = time.Time{}, time.Time{}
 }
 
+// A windowsTree is looked at without regard to case; names in it have "/" between them.
+type windowsTree interface {
+	child(dir, name string) string   // empty where there is none
+	host(name string) artifacts.Path // as the host spells it
+	ReadDir(p artifacts.Path) ([]artifacts.DirEntry, error)
+}
+
 // windows fills in what the folders of a Windows tree tell. Names of machine and owner are in its hives, and SIDs too,
 // except those of the built-in accounts.
-func windows(h *artifacts.Host, t *tree) {
+func windows(h *artifacts.Host, t windowsTree) {
 	system := t.child(".", "windows")
 	h.Environ = map[string]string{
 		"systemdrive": strings.TrimRight(drive, `\`),

@@ -6,6 +6,7 @@ import (
 	"spor/collect/live/accounts"
 	"spor/collect/live/bpf"
 	"spor/collect/live/clock"
+	"spor/collect/live/deleted"
 	"spor/collect/live/details"
 	"spor/collect/live/hidden"
 	"spor/collect/live/identity"
@@ -33,6 +34,7 @@ func All() []*artifacts.Collector {
 		sessions.Collector,
 		services.Collector,
 		identity.Collector,
+		deleted.Collector,
 		kernel.Collector,
 		kernel.Modules,
 		kernel.Hooks,

@@ -15,6 +15,7 @@ import (
 
 var (
 	_ artifacts.Files        = (*Volume)(nil)
+	_ artifacts.Undeleter    = (*Volume)(nil)
 	_ artifacts.SparseFile   = (*File)(nil)
 	_ artifacts.DetailedFile = (*File)(nil)
 )

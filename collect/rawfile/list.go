@@ -273,3 +273,21 @@ func (v *Volume) Deleted(n uint64, sequence uint16) (*File, error) {
 	}
 	return &File{v: v, node: nd, from: from, size: nd.stat("").Size}, nil
 }
+
+// Undelete implements artifacts.Undeleter.
+func (v *Volume) Undelete(ctx context.Context) iter.Seq2[artifacts.DeletedFile, error] {
+	return func(yield func(artifacts.DeletedFile, error) bool) {
+		for e, err := range v.Entries(ctx) {
+			if err == nil && !e.Deleted {
+				continue
+			}
+			f := artifacts.DeletedFile{
+				Path: e.Path, Record: e.Record, Sequence: e.Sequence, Directory: e.Directory, Size: e.Size,
+				Attributes: e.Attributes, Times: e.Times.Artifacts(), NameTimes: e.NameTimes.Artifacts(),
+			}
+			if !yield(f, err) {
+				return
+			}
+		}
+	}
+}
