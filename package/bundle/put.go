@@ -19,7 +19,7 @@ import (
 // Bounds of what is stored but once in a volume.
 const (
 	leastSame    = block   // bytes: below, a link is no smaller
-	maxOriginals = 1 << 16 // remembered
+	maxOriginals = 1 << 15 // remembered
 )
 
 // maxProgram is the size up to which programs and scripts get MD5 and SHA-1 beside SHA-256, in bytes. Malware stays far
