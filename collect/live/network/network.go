@@ -8,7 +8,7 @@
 // changes by that. Only what is loaded already is asked: the kernel would run modprobe(8) for what is not. For the same
 // reason sockets are not asked for by sock_diag(7), which loads a module for each protocol; /proc lists them as well.
 //
-// Not read: elements of nftables' sets, filters of tc(8) other than XDP, parameters of matches and targets of iptables
+// Not read: elements of nftables' sets, filters of tc(8) at other places than clsact, parameters of matches and targets of iptables
 // but for their names.
 package network
 
@@ -43,6 +43,7 @@ type Interface struct {
 	Master      uint32   `json:"master,omitempty"`      // index of the bridge or bond it is part of
 	Addresses   []string `json:"addresses,omitempty"`   // "192.0.2.7/24"
 	XDP         uint32   `json:"xdp_program,omitempty"` // id of the program that sees its packets first; see live/bpf.jsonl
+	Filters     []string `json:"filters,omitempty"`     // of tc(8) at clsact, which see its packets: "ingress bpf NAME id 7"
 }
 
 // A Neighbour is one line of live/neighbours.jsonl.

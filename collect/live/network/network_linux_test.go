@@ -2,14 +2,17 @@ package network
 
 import (
 	"encoding/binary"
+	"errors"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -174,6 +177,59 @@ func plant() error {
 		nftables(0x11, 5),
 	)
 	return unix.Sendto(fd, batch, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+}
+
+// attach puts a program of eBPF that lets all pass, "r0 = -1; exit", on lo by tc(8).
+func attach() error {
+	code := []byte{0xb7, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x95, 0, 0, 0, 0, 0, 0, 0}
+	licence := []byte("GPL\x00")
+	var pin runtime.Pinner
+	pin.Pin(&code[0])
+	pin.Pin(&licence[0])
+	defer pin.Unpin()
+	load := make([]byte, 128)
+	binary.NativeEndian.PutUint32(load, 3) // sched_cls
+	binary.NativeEndian.PutUint32(load[4:], 2)
+	binary.NativeEndian.PutUint64(load[8:], uint64(uintptr(unsafe.Pointer(&code[0]))))
+	binary.NativeEndian.PutUint64(load[16:], uint64(uintptr(unsafe.Pointer(&licence[0]))))
+	program, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_LOAD, uintptr(unsafe.Pointer(&load[0])), uintptr(len(load)))
+	if errno != 0 {
+		return errno
+	}
+	defer unix.Close(int(program))
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	order := func(kind uint16, handle, parent, info uint32, attributes ...[]byte) error {
+		data := slices.Concat(attributes...)
+		b := binary.NativeEndian.AppendUint32(nil, uint32(36+len(data)))
+		b = binary.NativeEndian.AppendUint16(b, kind)
+		b = binary.NativeEndian.AppendUint16(b, unix.NLM_F_REQUEST|unix.NLM_F_CREATE|unix.NLM_F_EXCL)
+		for _, n := range []uint32{1, 0, 0, 1, handle, parent, info} { // number, port, family, lo
+			b = binary.NativeEndian.AppendUint32(b, n)
+		}
+		return unix.Sendto(fd, append(b, data...), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+	}
+	return errors.Join(
+		order(unix.RTM_NEWQDISC, 0xffff0000, 0xfffffff1, 0, attribute(unix.TCA_KIND, []byte("clsact\x00")...)),
+		order(unix.RTM_NEWTFILTER, 0, 0xfffffff2, 0x00010300, attribute(unix.TCA_KIND, []byte("bpf\x00")...), nested(unix.TCA_OPTIONS,
+			attribute(6, binary.NativeEndian.AppendUint32(nil, uint32(program))...), attribute(7, []byte("spor\x00")...), attribute(8, 1, 0, 0, 0))),
+	)
+}
+
+// A program that sees packets by way of tc(8) is listed at its interface.
+func TestFilters(t *testing.T) {
+	n := apart(t)
+	if err := n.within(attach); err != nil {
+		t.Skipf("no filter can be made: NOT tested with one: %v", err)
+	}
+	all, notes := livetest.Run[Interface](t, Interfaces, running(t))
+	i := slices.IndexFunc(all, func(i Interface) bool { return i.NetNS == n.inode && i.Name == "lo" })
+	if i < 0 || len(all[i].Filters) != 1 || !strings.HasPrefix(all[i].Filters[0], "ingress bpf spor id ") {
+		t.Errorf("%+v, notes %v", all, notes)
+	}
 }
 
 func TestNFTables(t *testing.T) {

@@ -3,6 +3,7 @@ package network
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"net"
 	"net/netip"
@@ -63,12 +64,45 @@ func interfaces(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) 
 			return nil
 		})
 		for _, i := range all {
+			i.Filters = filters(ctx, c, i.Index)
 			if err := record(rec, i); err != nil {
 				return err
 			}
 		}
 		return err
 	})
+}
+
+// filters asks for those at both ends of clsact: struct tcmsg (family, interface, handle, parent, info) and the attributes
+// of include/uapi/linux/pkt_cls.h. What cannot be had is none: a link without clsact has no filters.
+func filters(ctx context.Context, c *netlink.Conn, index int) (all []string) {
+	const length, most = 20, 256
+	for _, at := range []struct {
+		name   string
+		parent uint32
+	}{{"ingress", 0xfffffff2}, {"egress", 0xfffffff3}} {
+		question := make([]byte, length)
+		binary.NativeEndian.PutUint32(question[4:], uint32(index))
+		binary.NativeEndian.PutUint32(question[12:], at.parent)
+		_ = c.Dump(ctx, unix.RTM_GETTFILTER, question, most, func(m netlink.Message) error {
+			if len(m.Data) < length {
+				return nil
+			}
+			const bpfName, bpfID = 7, 11
+			a := netlink.Map(m.Data[length:])
+			options := netlink.Map(a[unix.TCA_OPTIONS])
+			if len(options) == 0 {
+				return nil // the head of a chain of filters
+			}
+			filter := at.name + " " + text(a[unix.TCA_KIND])
+			if id, ok := options[bpfID]; ok && text(a[unix.TCA_KIND]) == "bpf" {
+				filter += fmt.Sprintf(" %s id %d", text(options[bpfName]), netlink.Uint32(id))
+			}
+			all = append(all, filter)
+			return nil
+		})
+	}
+	return all
 }
 
 // names are the interfaces' by their number.
