@@ -20,7 +20,7 @@ import (
 )
 
 // ErrLocked is in the chain of errors about files that another process has opened for itself alone.
-var ErrLocked = errors.New("locked by another process; not read through the raw volume")
+var ErrLocked = errors.New("locked by another process")
 
 // ErrMetafile is in the chain of errors about NTFS's own files.
 var ErrMetafile = errors.New("a metafile of NTFS: only the raw volume has it")
@@ -35,6 +35,7 @@ type files struct {
 	drives []artifacts.Mount
 	windir string // of a 32-bit program on a 64-bit Windows: its redirection is undone; else empty
 	backup bool   // SeBackup is on: access lists do not bind us
+	raw    raws   // for what the system does not open
 }
 
 var _ artifacts.Files = (*files)(nil)
@@ -122,6 +123,9 @@ func (f *files) open(p string, access, flags uint32) (windows.Handle, error) {
 
 func (f *files) Lstat(p artifacts.Path) (artifacts.Stat, error) {
 	n, err := f.find(string(p))
+	if errors.Is(err, ErrMetafile) {
+		return f.rawLstat(p, err)
+	}
 	if err != nil {
 		return artifacts.Stat{}, pathError("lstat", p, err)
 	}
@@ -251,6 +255,15 @@ func (f *files) Readlink(p artifacts.Path) (artifacts.Path, error) {
 }
 
 func (f *files) Open(p artifacts.Path) (artifacts.File, error) {
+	file, err := f.openFile(p)
+	if instead(err) {
+		return f.rawOpen(p, err)
+	}
+	return file, err
+}
+
+// openFile opens by the system's own means.
+func (f *files) openFile(p artifacts.Path) (artifacts.File, error) {
 	n, err := f.find(string(p))
 	if err == nil && n.kind != artifacts.Regular {
 		err = artifacts.ErrNotRegular

@@ -244,6 +244,9 @@ func TestErrors(t *testing.T) {
 		f, err := h.Files.Open(c.path)
 		if err == nil {
 			f.Close()
+			if c.want == ErrMetafile {
+				continue // an administrator's Windows, or a wine with a volume behind C:
+			}
 		}
 		if !errors.Is(err, c.want) {
 			t.Errorf("open %q: %v, want %v", string(c.path), err, c.want)
