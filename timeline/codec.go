@@ -66,8 +66,8 @@ type codec struct {
 
 	shapes []*shape
 	byHash map[uint64][]*shape
-	held   int // bytes of their names
-	slab   []Field
+	held   int     // bytes of their names
+	fields []Field // of the event decoded last
 }
 
 // A shape is what events of one kind have in common, kept once.
@@ -247,7 +247,8 @@ func (c *cursor) text() string {
 	return s
 }
 
-// decode gives the event of a record. All its texts are one piece of memory of their own.
+// decode gives the event of a record. All its texts are one piece of memory of their own; its fields are there until the
+// next is decoded.
 func (c *codec) decode(r record) (e Event, err error) {
 	if len(r) < recordHead || int(r.source()) >= len(c.sources) {
 		return e, errCodec
@@ -255,7 +256,7 @@ func (c *codec) decode(r record) (e Event, err error) {
 	micros := int64(r.key() ^ 1<<63)
 	nanos := int64(binary.BigEndian.Uint16(r[8:]))
 	if r[22]&flagUntimed == 0 {
-		e.Time = time.UnixMicro(micros).Add(time.Duration(nanos)).UTC()
+		e.Time = time.Unix(micros/1e6, micros%1e6*1000+nanos).UTC()
 	}
 	e.Offset, e.Recovered, e.Source = r.offset(), r[22]&flagRecovered != 0, c.sourceAt(uint64(r.source()))
 	p := cursor{s: string(r[recordHead:])}
@@ -315,17 +316,15 @@ func (c *codec) shape(p *cursor) *shape {
 	return s
 }
 
-// take gives room for fields, cut off a larger piece.
+// take gives room for fields, the same each time.
 func (c *codec) take(n int) []Field {
 	if n == 0 {
 		return nil
 	}
-	if n > len(c.slab) {
-		c.slab = make([]Field, max(n, 256))
+	if n > cap(c.fields) {
+		c.fields = make([]Field, max(n, 64))
 	}
-	f := c.slab[:n:n]
-	c.slab = c.slab[n:]
-	return f
+	return c.fields[:n:n]
 }
 
 // byContent orders records so that those that tell the same are next to each other, live ones first, then by their place.

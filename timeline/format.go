@@ -19,7 +19,8 @@ type Format struct {
 	// Parse gives the events of a file in the order of its records, each record at least one event, those of one record
 	// next to each other and with the same offset. An error stands for one damaged record or stretch, says where it is,
 	// and does not end the stream; a file that cannot be read on ends it after the error. The same bytes give the same
-	// events. It opens nothing, keeps bounds whatever the bytes are, and knows nothing of where the file came from.
+	// events. The slice of an event's fields may be used again for the next: who keeps an event clones it. It opens
+	// nothing, keeps bounds whatever the bytes are, and knows nothing of where the file came from.
 	Parse func(Input) iter.Seq2[Event, error]
 }
 

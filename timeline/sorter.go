@@ -77,7 +77,8 @@ func (s *Sorter) Close() error {
 	return s.records.close()
 }
 
-// Events gives all events in order. An error ends it.
+// Events gives all events in order. The slice of an event's fields is used again for the next; who keeps an event clones
+// it. An error ends it.
 func (s *Sorter) Events() iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		s.mu.Lock()

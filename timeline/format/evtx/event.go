@@ -39,7 +39,7 @@ type builder struct {
 	recordID  uint64
 	created   uint64 // FILETIME; zero: not said
 	rendered  span   // the message as a forwarding host rendered it
-	slab      []timeline.Field
+	room      []timeline.Field
 }
 
 // A span is a stretch of the text.
@@ -347,14 +347,12 @@ func (b *builder) event(number, written uint64) timeline.Event {
 	return timeline.Event{Type: "windows:evtx:record", Message: message, Fields: fields}
 }
 
-// take gives room for the fields of an event, cut off a larger piece.
+// take gives room for the fields of an event, the same each time.
 func (b *builder) take(n int) []timeline.Field {
-	if n > len(b.slab) {
-		b.slab = make([]timeline.Field, max(n, 256))
+	if n > cap(b.room) {
+		b.room = make([]timeline.Field, 0, 2*n)
 	}
-	f := b.slab[:0:n]
-	b.slab = b.slab[n:]
-	return f
+	return b.room[:0:n]
 }
 
 // message appends what is said to people.

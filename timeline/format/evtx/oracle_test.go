@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -63,7 +64,9 @@ func TestOracle(t *testing.T) {
 		ours := map[string][]timeline.Event{}
 		read(s.data, func(e *timeline.Event) {
 			if !e.Recovered {
-				ours[eventKey(e)] = append(ours[eventKey(e)], *e)
+				kept := *e
+				kept.Fields = slices.Clone(e.Fields)
+				ours[eventKey(e)] = append(ours[eventKey(e)], kept)
 			}
 		})
 		for i := range theirs {
