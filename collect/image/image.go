@@ -204,7 +204,7 @@ func (t *tree) Open(p artifacts.Path) (artifacts.File, error) {
 		f.Close()
 		return nil, &fs.PathError{Op: "open", Path: p.String(), Err: cmp.Or(err, artifacts.ErrNotRegular)}
 	}
-	return &file{f, t, name, method}, nil
+	return &file{f, method}, nil
 }
 
 // Mount implements artifacts.Files: what is mounted at the folder and below it, where the system we run on tells.
@@ -216,8 +216,6 @@ func (t *tree) Mount(p artifacts.Path) (artifacts.Mount, bool) {
 // file is an open file of the tree.
 type file struct {
 	*os.File
-	tree   *tree
-	name   string
 	method string
 }
 
@@ -227,7 +225,7 @@ func (f *file) Stat() (artifacts.Stat, error) {
 	if err != nil {
 		return artifacts.Stat{}, err
 	}
-	return f.tree.stat(f.name, info), nil
+	return f.stat(info), nil
 }
 
 // Method implements artifacts.File.

@@ -92,6 +92,21 @@ func (t *tree) stat(name string, info fs.FileInfo) artifacts.Stat {
 	return st
 }
 
+// stat adds the birth time to what is known of an open file, without looking for its name again.
+func (f *file) stat(info fs.FileInfo) artifacts.Stat {
+	st := statOf(info)
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return st
+	}
+	var x unix.Statx_t
+	rawErr := raw.Control(func(fd uintptr) { err = unix.Statx(int(fd), "", unix.AT_EMPTY_PATH, unix.STATX_BTIME, &x) })
+	if rawErr == nil && err == nil && x.Mask&unix.STATX_BTIME != 0 {
+		st.Times.Born = time.Unix(x.Btime.Sec, int64(x.Btime.Nsec)).UTC()
+	}
+	return st
+}
+
 func statOf(info fs.FileInfo) artifacts.Stat {
 	st := artifacts.Stat{
 		Kind: kind(info.Mode()), Size: info.Size(),

@@ -19,6 +19,8 @@ func openDir(root *os.Root, name string) (*os.File, error) { return root.Open(na
 
 func (*tree) stat(_ string, info fs.FileInfo) artifacts.Stat { return statOf(info) }
 
+func (*file) stat(info fs.FileInfo) artifacts.Stat { return statOf(info) }
+
 func statOf(info fs.FileInfo) artifacts.Stat {
 	st := artifacts.Stat{Kind: kind(info.Mode()), Size: info.Size(), Mode: info.Mode().Perm()}
 	st.Times.Modified = info.ModTime().UTC()
