@@ -70,7 +70,7 @@ var csvHeader = []string{
 func CSV(w io.Writer, events iter.Seq2[timeline.Event, error]) error {
 	return table(w, csvHeader, events, func(e *timeline.Event, src *timeline.Source) []string {
 		when, desc := moment(e)
-		own := timeline.Event{Fields: e.Fields}
+		own := timeline.Event{Fields: e.Fields, Also: e.Also}
 		_, fields, _ := strings.Cut(string(own.AppendJSON(nil)), `"sha256":""`)
 		fields = "{" + strings.TrimPrefix(fields, ",")
 		return []string{
