@@ -83,7 +83,7 @@ type limits struct {
 // for passwords.
 var programs = func() map[string]bool {
 	m := map[string]bool{}
-	for _, name := range strings.Fields(`bash dash sh su sudo sudoedit login passwd chsh chfn newgrp gpasswd sshd ssh ssh-agent scp sftp-server
+	for name := range strings.FieldsSeq(`bash dash sh su sudo sudoedit login passwd chsh chfn newgrp gpasswd sshd ssh ssh-agent scp sftp-server
 		ls ps netstat ss top htop lsof who w last lastlog pstree pidof pgrep pkill kill killall find du df stat file cat grep egrep fgrep sed awk mawk gawk
 		strings md5sum sha1sum sha256sum ip ifconfig route arp tcpdump nft iptables xtables-nft-multi crontab cron crond atd at anacron systemctl init
 		systemd journalctl agetty getty mount umount insmod modprobe lsmod kmod rsyslogd syslogd auditd auditctl ausearch dpkg rpm apt apt-get yum dnf

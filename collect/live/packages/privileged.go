@@ -179,7 +179,7 @@ func couldRun(dir artifacts.Path, name string) bool {
 
 var dull = func() map[string]bool {
 	m := map[string]bool{}
-	for _, ext := range strings.Fields(".py .pyc .pm .pl .h .hpp .js .json .html .css .map .ts .go .rb .lua .vim .el .elc .txt .md .ko .xz .zst .gz .o .a .la .svg .png .mo .rs .c .cc .conf .service .timer .socket .target .rules .xml .so .yaml .yml .bc .dll .mod .rst .jar .php .ph .pc .cfg .sum .s .golden .tmpl .1") {
+	for ext := range strings.FieldsSeq(".py .pyc .pm .pl .h .hpp .js .json .html .css .map .ts .go .rb .lua .vim .el .elc .txt .md .ko .xz .zst .gz .o .a .la .svg .png .mo .rs .c .cc .conf .service .timer .socket .target .rules .xml .so .yaml .yml .bc .dll .mod .rst .jar .php .ph .pc .cfg .sum .s .golden .tmpl .1") {
 		m[ext] = true
 	}
 	return m

@@ -96,19 +96,20 @@ func short(e Entry) string {
 	if e.Enabled != nil {
 		enabled = map[bool]string{true: "on", false: "off"}[*e.Enabled]
 	}
-	s := fmt.Sprintf("%s %s:%d [%s] %s %q %q", e.Kind, e.Path, e.Line, e.User, enabled, e.When, e.Command)
+	var s strings.Builder
+	fmt.Fprintf(&s, "%s %s:%d [%s] %s %q %q", e.Kind, e.Path, e.Line, e.User, enabled, e.When, e.Command)
 	for _, f := range e.Targets {
-		s += " " + string(f.Path)
+		s.WriteString(" " + string(f.Path))
 		for _, odd := range []struct {
 			is   bool
 			what string
 		}{{f.Missing, "missing"}, {f.Temporary, "temporary"}, {f.WorldWritable, "writable"}, {f.Package != "", f.Package}} {
 			if odd.is {
-				s += "!" + odd.what
+				s.WriteString("!" + odd.what)
 			}
 		}
 	}
-	return s
+	return s.String()
 }
 
 func TestKinds(t *testing.T) {
