@@ -6,7 +6,9 @@ packages=(
   gcc libc6-dev # the race detector
   gnupg zstd tar # the stock tools that must open a bundle without us
   strace # shows that the agent executes nothing
-  sleuthkit # mactime reads the body files
+  sleuthkit # mactime reads the body files; fls and icat read NTFS beside us
+  ntfs-3g attr # write the NTFS images we read
+  wimtools # packs as CompactOS does
   libevtx-utils libevt-utils # what our readers of event logs are held against
   wine wine64 # the Windows half runs under it
 )

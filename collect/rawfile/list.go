@@ -34,6 +34,10 @@ type lister struct {
 	v       *Volume
 	folders map[uint64]folder
 	paths   map[uint64]string // of folders, as they were asked for
+	last    uint64            // the folder asked for before, and its path
+	lastDir string
+	keys    [][]byte // $FILE_NAME of the record that is looked at
+	path    []byte
 }
 
 type folder struct {
@@ -55,12 +59,12 @@ const (
 func (v *Volume) Entries(ctx context.Context) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		l := &lister{v: v, folders: map[uint64]folder{}, paths: map[uint64]string{}}
-		for n, b := range v.records(ctx) { // what is wrong with one is told the second time
-			if b != nil && binary.LittleEndian.Uint16(b[0x16:])&isDirectory != 0 {
+		for n, b := range v.records(ctx, isDirectory) { // what is wrong with one is told the second time
+			if b != nil {
 				l.folder(n, b)
 			}
 		}
-		for n, b := range v.records(ctx) {
+		for n, b := range v.records(ctx, 0) {
 			if b == nil || !l.each(n, b, yield) {
 				if b != nil {
 					return
@@ -76,9 +80,9 @@ func (v *Volume) Entries(ctx context.Context) iter.Seq2[Entry, error] {
 	}
 }
 
-// records gives each record that was ever used, its update sequence undone; nil where it is damaged. The bytes are good
-// until the next one.
-func (v *Volume) records(ctx context.Context) iter.Seq2[uint64, []byte] {
+// records gives each record with these flags that was ever used, its update sequence undone; nil where it is damaged.
+// The bytes are good until the next one.
+func (v *Volume) records(ctx context.Context, flags uint16) iter.Seq2[uint64, []byte] {
 	return func(yield func(uint64, []byte) bool) {
 		buf := make([]byte, max(batch, v.record))
 		size := uint64(v.record)
@@ -93,7 +97,7 @@ func (v *Volume) records(ctx context.Context) iter.Seq2[uint64, []byte] {
 			}
 			for i := uint64(0); i < uint64(len(b))/size; i++ {
 				rec := b[i*size : (i+1)*size]
-				if binary.LittleEndian.Uint32(rec) == 0 {
+				if binary.LittleEndian.Uint32(rec) == 0 || binary.LittleEndian.Uint16(rec[0x16:])&flags != flags {
 					continue
 				}
 				if fixUp(rec, "FILE") != nil {
@@ -112,43 +116,16 @@ func (l *lister) folder(n uint64, b []byte) {
 	if len(l.folders) >= maxFolders {
 		return
 	}
-	flags := binary.LittleEndian.Uint16(b[0x16:])
-	for _, name := range l.names(n, b) {
+	e := Entry{Record: n}
+	l.look(b, &e)
+	for _, key := range l.keys {
+		flags := binary.LittleEndian.Uint16(b[0x16:])
 		l.folders[n] = folder{
 			sequence: binary.LittleEndian.Uint16(b[0x10:]), deleted: flags&inUse == 0,
-			parent: name.parent, name: winapi.Decode(name.units),
+			parent: readReference(key), name: string(appendName(nil, key)),
 		}
 		return
 	}
-}
-
-// names are the long names of a record, or the short ones where there are no others.
-func (l *lister) names(n uint64, b []byte) []fileName {
-	rec := record(b)
-	var all []fileName
-	short := -1
-	for kind, a := range rec.attributes() {
-		if kind == typeList {
-			if nd, err := l.v.node(n); err == nil {
-				return nd.fileNames()
-			}
-		}
-		if kind != typeName || a[8] != 0 {
-			continue
-		}
-		f, err := readFileName(value(a))
-		if err != nil {
-			continue
-		}
-		if f.namespace == namespaceDOS {
-			short = len(all)
-		}
-		all = append(all, f)
-	}
-	if short >= 0 && len(all) > 1 {
-		all = append(all[:short], all[short+1:]...)
-	}
-	return all
 }
 
 // each yields the names of one record.
@@ -161,27 +138,12 @@ func (l *lister) each(n uint64, b []byte, yield func(Entry, error) bool) bool {
 		Record: n, Sequence: binary.LittleEndian.Uint16(b[0x10:]), Deleted: flags&inUse == 0,
 		Directory: flags&isDirectory != 0,
 	}
-	for kind, a := range record(b).attributes() {
-		switch {
-		case kind == typeStandard && a[8] == 0:
-			if val := value(a); len(val) >= 48 {
-				e.Times, e.Attributes = readTimes(val), binary.LittleEndian.Uint32(val[32:])
-			}
-		case kind == typeData && a[9] == 0 && a[8] == 0:
-			e.Size = int64(binary.LittleEndian.Uint32(a[16:]))
-		case kind == typeData && a[9] == 0 && len(a) >= 64 && binary.LittleEndian.Uint64(a[16:]) == 0:
-			e.Size = int64(binary.LittleEndian.Uint64(a[48:]))
-		case kind == typeList:
-			if nd, err := l.v.node(n); err == nil {
-				if s := nd.stream(typeData, ""); s != nil {
-					e.Size = s.size
-				}
-			}
-		}
-	}
-	for _, name := range l.names(n, b) {
-		e.NameTimes = name.times
-		e.Path = artifacts.Path(l.below(name.parent) + winapi.Decode(name.units))
+	l.look(b, &e)
+	for _, key := range l.keys {
+		e.NameTimes = readTimes(key[8:])
+		l.path = append(l.path[:0], l.below(readReference(key))...)
+		l.path = appendName(l.path, key)
+		e.Path = artifacts.Path(l.path)
 		if n == recordRoot {
 			e.Path = l.v.root()
 		}
@@ -192,6 +154,104 @@ func (l *lister) each(n uint64, b []byte, yield func(Entry, error) bool) bool {
 	return true
 }
 
+// look goes once through the attributes of a record: what an entry tells, and the names, which it keeps in keys; short
+// ones are left out where there are others.
+func (l *lister) look(b []byte, e *Entry) {
+	le := binary.LittleEndian
+	l.keys = l.keys[:0]
+	var short []byte
+	at, used := uint32(le.Uint16(b[0x14:])), min(le.Uint32(b[0x18:]), uint32(len(b)))
+	for at+24 <= used {
+		kind, size := le.Uint32(b[at:]), le.Uint32(b[at+4:])
+		if kind == typeEnd || size < 24 || size > used-at {
+			break
+		}
+		a := b[at : at+size]
+		at += size
+		switch {
+		case kind == typeList:
+			l.lookAside(e)
+			return
+		case a[8] == 0:
+			if key := l.resident(kind, a, e); key != nil {
+				short = key
+			}
+		case kind == typeData && a[9] == 0 && len(a) >= 64 && le.Uint64(a[16:]) == 0:
+			e.Size = int64(le.Uint64(a[48:]))
+		}
+	}
+	if len(l.keys) == 0 && short != nil {
+		l.keys = append(l.keys, short)
+	}
+}
+
+// resident reads an attribute that lies in the record, and gives a short name.
+func (l *lister) resident(kind uint32, a []byte, e *Entry) (short []byte) {
+	val := value(a)
+	switch kind {
+	case typeStandard:
+		if len(val) >= 48 {
+			e.Times, e.Attributes = readTimes(val), binary.LittleEndian.Uint32(val[32:])
+		}
+	case typeName:
+		if len(val) < 66 || len(val) < 66+2*int(val[64]) {
+			return nil
+		}
+		if val[65] == namespaceDOS {
+			return val
+		}
+		l.keys = append(l.keys, val)
+	case typeData:
+		if a[9] == 0 {
+			e.Size = int64(len(val))
+		}
+	}
+	return nil
+}
+
+// lookAside does what look does for a file that needs several records. It is rare, and slow.
+func (l *lister) lookAside(e *Entry) {
+	n, err := l.v.node(e.Record)
+	if err != nil {
+		return
+	}
+	std := n.standard()
+	e.Times, e.Attributes = std.times, std.attributes
+	if s := n.stream(typeData, ""); s != nil {
+		e.Size = s.size
+	}
+	var short []byte
+	l.keys = l.keys[:0]
+	for i := range n.attrs {
+		if n.attrs[i].kind != typeName {
+			continue
+		}
+		switch f, err := readFileName(n.attrs[i].value); {
+		case err != nil:
+		case f.namespace == namespaceDOS:
+			short = n.attrs[i].value
+		default:
+			l.keys = append(l.keys, n.attrs[i].value)
+		}
+	}
+	if len(l.keys) == 0 && short != nil {
+		l.keys = append(l.keys, short)
+	}
+}
+
+// appendName adds the name of a $FILE_NAME as WTF-8.
+func appendName(to, key []byte) []byte {
+	was := len(to)
+	name := key[66 : 66+2*int(key[64])]
+	for i := 0; i < len(name); i += 2 {
+		if name[i+1] != 0 || name[i] >= 0x80 {
+			return append(to[:was], winapi.Decode(units(name))...)
+		}
+		to = append(to, name[i])
+	}
+	return to
+}
+
 // below gives the path of a folder, with a separator at its end.
 func (l *lister) below(ref reference) string {
 	top := string(l.v.root())
@@ -199,7 +259,11 @@ func (l *lister) below(ref reference) string {
 		return top
 	}
 	key := ref.record<<16 | uint64(ref.sequence)
+	if key == l.last {
+		return l.lastDir
+	}
 	if p, ok := l.paths[key]; ok {
+		l.last, l.lastDir = key, p
 		return p
 	}
 	var names []string
@@ -216,6 +280,7 @@ func (l *lister) below(ref reference) string {
 		size += len(f.name) + 1
 		at = f.parent
 	}
+	// Kept for those that follow.
 	path := make([]byte, 0, len(start)+size)
 	path = append(path, start...)
 	for i := len(names) - 1; i >= 0; i-- {
@@ -226,24 +291,6 @@ func (l *lister) below(ref reference) string {
 	}
 	l.paths[key] = string(path)
 	return string(path)
-}
-
-// A record is one of the MFT, its update sequence undone.
-type record []byte
-
-// attributes gives type and bytes of each, up to the first that is damaged.
-func (r record) attributes() iter.Seq2[uint32, []byte] {
-	return func(yield func(uint32, []byte) bool) {
-		le := binary.LittleEndian
-		at, used := uint32(le.Uint16(r[0x14:])), min(le.Uint32(r[0x18:]), uint32(len(r)))
-		for at+24 <= used {
-			kind, size := le.Uint32(r[at:]), le.Uint32(r[at+4:])
-			if kind == typeEnd || size < 24 || size > used-at || !yield(kind, r[at:at+size]) {
-				return
-			}
-			at += size
-		}
-	}
 }
 
 // value is that of a resident attribute; nil where it does not fit.
