@@ -19,7 +19,7 @@ if command -v dpkg-query >/dev/null; then
     dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || missing+=("$p")
   done
 else
-  for tool in gcc gpg zstd tar strace mactime evtxexport evtexport wine; do
+  for tool in gcc gpg zstd tar strace mactime ntfs-3g setfattr wimlib-imagex evtxexport evtexport wine; do
     command -v "$tool" >/dev/null || missing+=("$tool")
   done
 fi

@@ -1,0 +1,172 @@
+package image
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"spor/artifacts"
+	"spor/build/ntfs"
+)
+
+// volume makes a small NTFS volume with one file, with the folders of Windows or without.
+func volume(t *testing.T, sector int, file string) []byte {
+	t.Helper()
+	name := ntfs.Image(t, ntfs.Shape{Sector: sector, Cluster: 4096, Size: 8 << 20}, func(dir string) {
+		full := filepath.Join(dir, file)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(full), 0o755), os.WriteFile(full, []byte(file), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	})
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func save(t *testing.T, parts ...[]byte) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "image")
+	if err := os.WriteFile(name, bytes.Join(parts, nil), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// gptDisk is a disk with a GUID partition table, its partitions one after the other from sector 40.
+func gptDisk(sector int, parts ...[]byte) []byte {
+	le := binary.LittleEndian
+	disk := make([]byte, 40*sector)
+	head := disk[sector:]
+	copy(head, "EFI PART")
+	le.PutUint64(head[72:], 2)
+	le.PutUint32(head[80:], 128)
+	le.PutUint32(head[84:], 128)
+	for i, p := range parts {
+		e := disk[2*sector+128*i:]
+		e[0] = 1
+		first := len(disk) / sector
+		le.PutUint64(e[32:], uint64(first))
+		le.PutUint64(e[40:], uint64(first+len(p)/sector-1))
+		for j, c := range []byte("part") {
+			e[56+2*j] = c
+		}
+		disk = append(disk, p...)
+	}
+	return disk
+}
+
+// mbrDisk is a disk whose partitions are all in a chain of extended ones, but for the first.
+func mbrDisk(parts ...[]byte) []byte {
+	le := binary.LittleEndian
+	entry := func(table []byte, i int, kind byte, first, count int) {
+		e := table[446+16*i:]
+		e[4] = kind
+		le.PutUint32(e[8:], uint32(first))
+		le.PutUint32(e[12:], uint32(count))
+		table[510], table[511] = 0x55, 0xaa
+	}
+	disk := make([]byte, 512)
+	entry(disk, 0, 0x07, 1, len(parts[0])/512)
+	disk = append(disk, parts[0]...)
+	extended := len(disk) / 512
+	entry(disk, 1, 0x0f, extended, 1<<20)
+	for i, p := range parts[1:] {
+		table := make([]byte, 512)
+		entry(table, 0, 0x07, 1, len(p)/512)
+		if i+2 < len(parts) {
+			entry(table, 1, 0x05, len(disk)/512+1+len(p)/512-extended, 1<<20)
+		}
+		disk = append(append(disk, table...), p...)
+	}
+	return disk
+}
+
+func TestDisk(t *testing.T) {
+	data, system := volume(t, 512, "data.txt"), volume(t, 512, "Windows/System32/config/SYSTEM")
+	big := volume(t, 4096, "Users/anna/NTUSER.DAT")
+	linux := make([]byte, 8192)
+	copy(linux[1080:], "\x53\xef")
+	footer := make([]byte, 512)
+	copy(footer, "conectix")
+	for _, c := range []struct {
+		what  string
+		image string
+		files []artifacts.Path
+		limit string
+	}{
+		{"a volume", save(t, big), []artifacts.Path{`C:\Users\anna\NTUSER.DAT`}, ""},
+		{"VHD of fixed size", save(t, system, footer), []artifacts.Path{`C:\Windows\System32\config\SYSTEM`}, ""},
+		{"GPT", save(t, gptDisk(512, linux, data, system)), []artifacts.Path{`D:\data.txt`, `c:\windows\system32\CONFIG\system`}, `partition 1 "part" (ext4) is not read yet`},
+		{"GPT in large sectors", save(t, gptDisk(4096, linux, big)), []artifacts.Path{`C:\Users\anna\NTUSER.DAT`}, "ext4"},
+		{"MBR with logical partitions", save(t, mbrDisk(linux, data, system)), []artifacts.Path{`C:\Windows\System32\config\SYSTEM`, `D:\data.txt`}, "partition 1 (ext4)"},
+		{"a damaged volume", save(t, gptDisk(512, append(slices.Clone(data[:512]), make([]byte, len(data)-512)...), system)), []artifacts.Path{`C:\Windows\System32\config\SYSTEM`}, "(NTFS): $MFT:"},
+	} {
+		h, err := Disk(c.image)
+		if err != nil {
+			t.Errorf("%s: %v", c.what, err)
+			continue
+		}
+		if h.OS != artifacts.Windows || h.Live || h.Identity.Source != c.image {
+			t.Errorf("%s: %+v", c.what, h)
+		}
+		for _, p := range c.files {
+			if st, err := h.Files.Lstat(p); err != nil || st.Kind != artifacts.Regular || st.Size == 0 {
+				t.Errorf("%s: %s: %+v, %v", c.what, p, st, err)
+			}
+		}
+		if said := reasons(h.Limits); !strings.Contains(said, c.limit) || c.limit == "" && said != "" {
+			t.Errorf("%s: limits %q, want %q", c.what, said, c.limit)
+		}
+	}
+	h, err := Disk(save(t, gptDisk(512, data, big)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i := slices.IndexFunc(h.Users, func(u artifacts.User) bool { return u.Name == "anna" }); i >= 0 || len(h.Files.Roots()) != 2 {
+		t.Errorf("without a Windows the first volume is C:, and it has no users: %+v, roots %q", h.Users, h.Files.Roots())
+	}
+}
+
+func TestDiskFormats(t *testing.T) {
+	for magic, want := range map[string]string{
+		"EVF\x09\x0d\x0a\xff\x00": "E01", "vhdxfile": "VHDX", "KDMV": "VMDK", "QFI\xfb": "QCOW2", "conectix": "VHD of dynamic size", "\x1f\x8b": "gzip",
+		"nothing": "neither",
+	} {
+		_, err := Disk(save(t, []byte(magic), make([]byte, 100_000)))
+		if !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "raw image") {
+			t.Errorf("%q: %v, want %s and what is read", magic, err, want)
+		}
+	}
+	locked := make([]byte, 100_000)
+	copy(locked[3:], "-FVE-FS-")
+	if _, err := Disk(save(t, locked)); err == nil || !strings.Contains(err.Error(), "BitLocker") {
+		t.Errorf("BitLocker: %v", err)
+	}
+	if _, err := Disk(t.TempDir()); err == nil {
+		t.Error("a folder was opened")
+	}
+	if _, err := Disk(save(t, []byte("x"))); err == nil {
+		t.Error("one byte was opened")
+	}
+}
+
+// FuzzPartitions holds that partitions lie on the disk, whatever the tables say.
+func FuzzPartitions(f *testing.F) {
+	f.Add(gptDisk(512, make([]byte, 1024)))
+	f.Add(mbrDisk(make([]byte, 512), make([]byte, 512), make([]byte, 1024)))
+	f.Fuzz(func(t *testing.T, disk []byte) {
+		parts, _ := partitions(bytes.NewReader(disk), int64(len(disk)))
+		for _, p := range parts {
+			if p.start < 0 || p.size < 0 || p.start+p.size > int64(len(disk)) {
+				t.Errorf("%+v of %d bytes", p, len(disk))
+			}
+		}
+	})
+}
