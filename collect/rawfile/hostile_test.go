@@ -136,9 +136,10 @@ func readEverything(ctx context.Context, r io.ReaderAt, size int64) (files int, 
 func FuzzRecord(f *testing.F) {
 	f.Add(madeRecord(1024, 40, recordRoot, "a name.txt", false))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) != 1024 || fixUp(b, "FILE") != nil {
+		if len(b) < 1024 {
 			return
 		}
+		b = b[:1024]
 		v := &Volume{cluster: 4096, total: 1000, size: 4096 * 1000, record: 1024, mft: &stream{}}
 		n, err := v.parse(1, b)
 		if err != nil && !errors.Is(err, ErrDamaged) {
