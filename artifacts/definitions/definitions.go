@@ -3,11 +3,7 @@
 //
 // The places are those that the systems' and programs' own documentation names, checked against the public collections
 // of ForensicArtifacts, UAC, KAPE and Velociraptor; the wording is ours.
-package definitions
-
-import "embed"
-
-// FS holds the definitions of this build, one folder for each system. schema.Load reads it.
 //
-//go:embed linux/*.yaml windows/*.yaml
-var FS embed.FS
+// FS holds those of this build, one folder for each system; schema.Load reads it. The Windows program has those of
+// Windows alone: it must stay small, and a disk of Linux is examined with the Linux program, which has both.
+package definitions

@@ -22,9 +22,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"spor/artifacts"
-	"spor/artifacts/configured"
 	"spor/artifacts/definitions"
-	"spor/artifacts/listing"
 	"spor/artifacts/schema"
 	"spor/build/kit"
 	"spor/cmd/internal/cli"
@@ -222,7 +220,7 @@ func (j *job) open(ctx context.Context) error {
 func (j *job) choose() error {
 	o := j.opts
 	j.plan = schema.NewPlan(j.set, j.host, schema.Options{Secrets: o.secrets, Take: paths(o.take)})
-	all := slices.Concat(live.All(), j.plan.All(), configured.All(), []*artifacts.Collector{listing.Collector})
+	all := slices.Concat(live.All(), j.plan.All(), places())
 	chosen, err := schema.Choose(all, j.host.OS, schema.Selection{
 		Profiles: j.profiles, Only: o.only, Skip: o.skip, Set: j.set,
 	})

@@ -15,8 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"spor/artifacts"
-	"spor/artifacts/configured"
-	"spor/artifacts/listing"
 	"spor/artifacts/schema"
 	"spor/build/kit"
 	"spor/cmd/internal/cli"
@@ -64,7 +62,7 @@ func list(w io.Writer, set *schema.Set, asJSON bool) error {
 		}
 	}
 	add("collector", live.All())
-	add("collector", append(configured.All(), listing.Collector))
+	add("collector", places())
 	add("definition", schema.NewPlan(set, &artifacts.Host{}, schema.Options{}).All())
 	if asJSON {
 		enc := json.NewEncoder(w)

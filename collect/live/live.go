@@ -3,7 +3,6 @@ package live
 
 import (
 	"spor/artifacts"
-	"spor/collect/live/accounts"
 	"spor/collect/live/bpf"
 	"spor/collect/live/clock"
 	"spor/collect/live/deleted"
@@ -12,8 +11,6 @@ import (
 	"spor/collect/live/identity"
 	"spor/collect/live/kernel"
 	"spor/collect/live/network"
-	"spor/collect/live/packages"
-	"spor/collect/live/persistence"
 	"spor/collect/live/processes"
 	"spor/collect/live/services"
 	"spor/collect/live/sessions"
@@ -24,7 +21,7 @@ import (
 // All gives every collector of live state. Those of one rank stand in the order in which they are to be taken: what
 // vanishes first comes first, and sockets come before processes because the executables are hashed on the way.
 func All() []*artifacts.Collector {
-	return []*artifacts.Collector{
+	return append([]*artifacts.Collector{
 		clock.Collector,
 		sockets.Collector,
 		processes.Collector,
@@ -46,13 +43,5 @@ func All() []*artifacts.Collector {
 		network.DNS,
 		storage.Mounts,
 		storage.Devices,
-		accounts.Collector,
-		accounts.SudoRules,
-		packages.Collector,
-		packages.Changed,
-		packages.Privileged,
-		persistence.Collector,
-		packages.ChangedAll,
-		packages.PrivilegedAll,
-	}
+	}, linux()...)
 }

@@ -50,6 +50,13 @@ func build(goos, out, pkg string) ([]byte, error) {
 		return nil, err
 	}
 	args := append([]string{"build"}, strings.Fields(string(flags))...)
+	if goos == "windows" {
+		small, err := os.ReadFile("../../../build/release/small.txt")
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, strings.Fields(string(small))...)
+	}
 	cmd := exec.Command("go", append(args, "-ldflags=-s -w", "-o", out, pkg)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+goos, "GOARCH=amd64")
 	if goos == runtime.GOOS {

@@ -1,0 +1,13 @@
+//go:build !windows
+
+package main
+
+import (
+	"spor/artifacts"
+	"spor/artifacts/configured"
+	"spor/artifacts/listing"
+)
+
+// places are the collectors of files that no definition can name: those that a configuration names, and the listing of
+// all.
+func places() []*artifacts.Collector { return append(configured.All(), listing.Collector) }
