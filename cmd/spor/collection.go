@@ -72,7 +72,7 @@ func (c *collection) begin() error {
 	name := c.host.Identity.Hostname
 	c.detect = &detect.Detector{Host: name, Self: c.host.Self}
 	c.tap = &detect.Tap{Detector: c.detect, Next: &timeline.Tap{
-		Next: w, Formats: formats.All(), Add: c.sorter.Add, Host: name, Zone: timeline.Zone(c.host.Clock, c.zoneRules),
+		Next: w, Formats: formats.All(), Add: c.sorter.Add, Host: name, Zone: timeline.Zone(c.host.Clock, c.zoneRules), Since: c.since,
 	}}
 	for _, l := range c.lost {
 		c.step(c.operator, "collection begun anew", l.String())

@@ -23,7 +23,6 @@ var Collector = &artifacts.Collector{
 	OS:       []artifacts.OS{artifacts.Linux},
 	Order:    artifacts.State,
 	Profiles: []string{"triage"},
-	Required: true,
 	Collect:  collect,
 }
 
