@@ -104,11 +104,11 @@ func timestamp(line []byte) (int64, bool) {
 	if !ok {
 		return 0, false
 	}
-	end := bytes.IndexByte(rest, ',')
-	if end < 0 {
+	before, _, ok0 := bytes.Cut(rest, []byte{','})
+	if !ok0 {
 		return 0, false
 	}
-	n, err := strconv.ParseInt(string(rest[:end]), 10, 64)
+	n, err := strconv.ParseInt(string(before), 10, 64)
 	return n, err == nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime"
+	"slices"
 	"sync"
 	"unsafe"
 
@@ -33,10 +34,8 @@ func Call(p *windows.LazyProc, args ...uintptr) (r uintptr, last windows.Errno, 
 // UTF16 gives WTF-8 as the NUL-terminated UTF-16 that calls take.
 func UTF16(s string) (*uint16, error) {
 	u := append(Encode(s), 0)
-	for _, c := range u[:len(u)-1] {
-		if c == 0 {
-			return nil, fmt.Errorf("%w: a NUL within", fs.ErrInvalid)
-		}
+	if slices.Contains(u[:len(u)-1], 0) {
+		return nil, fmt.Errorf("%w: a NUL within", fs.ErrInvalid)
 	}
 	return &u[0], nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"maps"
 	"strings"
 
 	"spor/artifacts"
@@ -37,7 +38,7 @@ func safeName(origin artifacts.Path) string {
 		s = strings.ReplaceAll(s, `\`, "/")
 	}
 	var parts []string
-	for _, part := range strings.Split(s, "/") {
+	for part := range strings.SplitSeq(s, "/") {
 		if part != "" {
 			parts = append(parts, safeComponent(part))
 		}
@@ -118,9 +119,7 @@ func (n names) claim(name string) string {
 		}
 		try = fmt.Sprintf("%s%s~%d%s", dir, stem, i, ext)
 	}
-	for h, folder := range prefixes(try) {
-		n[h] = folder
-	}
+	maps.Insert(n, prefixes(try))
 	return try
 }
 

@@ -146,7 +146,7 @@ func jsonField(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	var v any
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &v))
-	for _, name := range strings.Split(args[1], ".") {
+	for name := range strings.SplitSeq(args[1], ".") {
 		switch x := v.(type) {
 		case map[string]any:
 			v = x[name]

@@ -105,10 +105,10 @@ var classes = func() map[string]artifacts.MountClass {
 			s390_hypfs`
 	)
 	m := map[string]artifacts.MountClass{}
-	for _, t := range strings.Fields(remote) {
+	for t := range strings.FieldsSeq(remote) {
 		m[t] = artifacts.Remote
 	}
-	for _, t := range strings.Fields(pseudo) {
+	for t := range strings.FieldsSeq(pseudo) {
 		m[t] = artifacts.Pseudo
 	}
 	return m

@@ -37,7 +37,8 @@ func record(l layout, kind uint16, pid int32, line, id, user, host string, at ti
 	return b
 }
 
-func yes(v bool) *bool { return &v }
+//go:fix inline
+func yes(v bool) *bool { return new(v) }
 
 func show(list []Session) (all []string) {
 	for _, s := range list {
@@ -66,9 +67,9 @@ func TestParseUtmp(t *testing.T) {
 		)
 		want := []Session{
 			{Source: "utmp", ID: "~~", Type: "boot", User: "reboot", Terminal: "~", Host: "6.1.0-18-amd64", Login: login},
-			{Source: "utmp", ID: "ts/0", Type: "user", User: "gunnar", Terminal: "pts/0", Remote: yes(true), Host: "evil.example", Address: "203.0.113.9", Login: login, PID: 4711},
-			{Source: "utmp", ID: "ts/1", Type: "user", User: "anna%FF", Terminal: "pts/1", Remote: yes(true), Address: "2001:db8::1", Login: login, PID: 4712},
-			{Source: "utmp", ID: ":0", Type: "user", User: "anna", Terminal: "tty7", Remote: yes(false), Host: ":0", Login: login, PID: 4713},
+			{Source: "utmp", ID: "ts/0", Type: "user", User: "gunnar", Terminal: "pts/0", Remote: new(true), Host: "evil.example", Address: "203.0.113.9", Login: login, PID: 4711},
+			{Source: "utmp", ID: "ts/1", Type: "user", User: "anna%FF", Terminal: "pts/1", Remote: new(true), Address: "2001:db8::1", Login: login, PID: 4712},
+			{Source: "utmp", ID: ":0", Type: "user", User: "anna", Terminal: "tty7", Remote: new(false), Host: ":0", Login: login, PID: 4713},
 			{Source: "utmp", Type: "empty", User: "wiped", Terminal: "pts/3", Login: login, PID: 4715},
 			{Source: "utmp", ID: "ts/2", Type: "dead", Terminal: "pts/2", PID: 4714},
 		}
@@ -121,11 +122,11 @@ func TestCollect(t *testing.T) {
 	got, notes := livetest.Run[Session](t, Collector, h)
 	want := []Session{
 		{
-			Source: "utmp", ID: "ts/0", Type: "user", User: "gunnar", UserID: "1000", Terminal: "pts/0", Remote: yes(true), Host: "evil.example",
+			Source: "utmp", ID: "ts/0", Type: "user", User: "gunnar", UserID: "1000", Terminal: "pts/0", Remote: new(true), Host: "evil.example",
 			Address: "203.0.113.9", Login: login, PID: 4711,
 		},
 		{
-			Source: "logind", ID: "3", Type: "tty", Class: "user", User: "gunnar", UserID: "1000", Terminal: "pts/0", Remote: yes(true), Host: "203.0.113.9",
+			Source: "logind", ID: "3", Type: "tty", Class: "user", User: "gunnar", UserID: "1000", Terminal: "pts/0", Remote: new(true), Host: "203.0.113.9",
 			Address: "203.0.113.9", Login: login, State: "active", PID: 4711, Service: "sshd",
 		},
 	}

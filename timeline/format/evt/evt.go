@@ -272,9 +272,10 @@ func sidText(b []byte) string {
 	if len(b) < 8 || len(b) < 8+4*int(b[1]) {
 		return ""
 	}
-	s := "S-" + strconv.Itoa(int(b[0])) + "-" + strconv.FormatUint(uint64(binary.BigEndian.Uint16(b[2:]))<<32|uint64(binary.BigEndian.Uint32(b[4:])), 10)
+	var s strings.Builder
+	s.WriteString("S-" + strconv.Itoa(int(b[0])) + "-" + strconv.FormatUint(uint64(binary.BigEndian.Uint16(b[2:]))<<32|uint64(binary.BigEndian.Uint32(b[4:])), 10))
 	for i := range int(b[1]) {
-		s += "-" + strconv.FormatUint(uint64(le.Uint32(b[8+4*i:])), 10)
+		s.WriteString("-" + strconv.FormatUint(uint64(le.Uint32(b[8+4*i:])), 10))
 	}
-	return s
+	return s.String()
 }

@@ -186,7 +186,7 @@ func pam(body string) []timeline.Field {
 		f.text("username", cutUID(rest[len("session closed for user "):]))
 	case strings.HasPrefix(rest, "authentication failure;"):
 		f = action("authentication_failed", "failure")
-		for _, word := range strings.Fields(rest) {
+		for word := range strings.FieldsSeq(rest) {
 			if v, ok := strings.CutPrefix(word, "rhost="); ok {
 				f.text("ip_address", v)
 			}
