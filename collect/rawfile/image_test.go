@@ -140,7 +140,7 @@ func fill(t testing.TB, dir string, c map[string][]byte) {
 	f, err := os.Create(filepath.Join(dir, "sparse.bin"))
 	check(err)
 	for at := int64(1 << 20); at < sparseSize; at += 16 << 10 { // of so many runs that they need several records
-		_, err := f.WriteAt([]byte(fmt.Sprint("data at ", at)), at)
+		_, err := f.WriteAt(fmt.Append(nil, "data at ", at), at)
 		check(err)
 	}
 	check(f.Truncate(sparseSize + 5))
