@@ -37,9 +37,6 @@ func record(l layout, kind uint16, pid int32, line, id, user, host string, at ti
 	return b
 }
 
-//go:fix inline
-func yes(v bool) *bool { return new(v) }
-
 func show(list []Session) (all []string) {
 	for _, s := range list {
 		remote := "unknown"
