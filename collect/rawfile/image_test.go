@@ -234,6 +234,7 @@ func TestImages(t *testing.T) {
 			compareSleuthkit(t, v, name)
 			testSparse(t, v)
 			testMetafiles(t, v, name)
+			testDeleted(t, v)
 		})
 	}
 }
@@ -360,5 +361,31 @@ func testMetafiles(t *testing.T, v *Volume, image string) {
 				t.Errorf("%s is listed", e.Name)
 			}
 		}
+	}
+}
+
+// testDeleted holds that deleted names are listed with their whole path, and that what nobody has written over is read.
+func testDeleted(t *testing.T, v *Volume) {
+	want := map[string][]byte{`C:\gone\deeper\deleted one.txt`: text(5000, 20), `C:\names\deleted two.txt`: []byte("resident and deleted")}
+	for e := range v.Entries(t.Context()) {
+		content, ok := want[string(e.Path)]
+		if !ok || !e.Deleted {
+			continue
+		}
+		delete(want, string(e.Path))
+		f, err := v.Deleted(e.Record, e.Sequence)
+		if err != nil {
+			t.Errorf("%s: %v", e.Path, err)
+			continue
+		}
+		if got, err := io.ReadAll(f); err != nil || !bytes.Equal(got, content) {
+			t.Errorf("%s: %d bytes, want %d: %v", e.Path, len(got), len(content), err)
+		}
+		if times := f.NameTimes(); len(times) != 1 || times[0] != e.NameTimes || times[0].Born.Time().IsZero() {
+			t.Errorf("%s: times of its name %v, listed as %v", e.Path, times, e.NameTimes)
+		}
+	}
+	for p := range want {
+		t.Errorf("%s is not listed as deleted", p)
 	}
 }

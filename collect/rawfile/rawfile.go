@@ -188,9 +188,6 @@ func (v *Volume) openMFT(cluster int64) error {
 // Records is how many records the MFT has room for.
 func (v *Volume) Records() uint64 { return uint64(v.mft.size) / uint64(v.record) }
 
-// Serial is the volume's serial number.
-func (v *Volume) Serial() uint64 { return v.serial }
-
 // readUpCase gives the volume's own table of upper-case letters, by which names are compared.
 func (v *Volume) readUpCase() []uint16 {
 	n, err := v.node(recordUpCase)
