@@ -124,20 +124,32 @@ func (d *device) ReadAt(p []byte, off int64) (n int, err error) {
 // instead tells whether an error of the system is one that reading the volume gets around.
 func instead(err error) bool { return errors.Is(err, ErrLocked) || errors.Is(err, ErrMetafile) }
 
+// A record that is being written looks damaged, for a moment.
+const (
+	tries = 3
+	pause = 50 * time.Millisecond
+)
+
 // rawOpen opens through the volume what the system did not: its error carries both reasons.
 func (f *files) rawOpen(p artifacts.Path, why error) (artifacts.File, error) {
 	v, err := f.raw.volume(string(p))
 	if err != nil {
 		return nil, both("open", p, why, err)
 	}
-	if !errors.Is(why, ErrMetafile) {
-		v.Refresh() // what is locked is written to
+	var file *rawfile.File
+	for range tries {
+		if !errors.Is(why, ErrMetafile) {
+			v.Refresh() // what is locked is written to
+		}
+		if file, err = v.OpenFile(p); err == nil {
+			return file, nil
+		}
+		if !errors.Is(err, rawfile.ErrDamaged) {
+			break
+		}
+		time.Sleep(pause)
 	}
-	file, err := v.OpenFile(p)
-	if err != nil {
-		return nil, both("open", p, why, err)
-	}
-	return file, nil
+	return nil, both("open", p, why, err)
 }
 
 // rawLstat describes a metafile.
