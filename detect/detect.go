@@ -127,6 +127,9 @@ func (d *Detector) add(r *Rule, f Finding) {
 // line that is no JSON object is passed over; it is the collector's business.
 func (d *Detector) Live(item string, jsonl []byte) {
 	collector, line := Collector(item), 0
+	if !d.WantsLive(collector) {
+		return
+	}
 	for text := range bytes.Lines(jsonl) {
 		line++
 		var rec Record
@@ -149,10 +152,19 @@ func (d *Detector) Wants(p artifacts.Path) bool {
 	return slices.ContainsFunc(Rules, func(r *Rule) bool { return r.File != nil && r.File(p) })
 }
 
+// WantsLive tells whether a rule looks at the records of the collector.
+func (d *Detector) WantsLive(collector string) bool {
+	return slices.ContainsFunc(Rules, func(r *Rule) bool { return r.Live != "" && r.Live == collector })
+}
+
 // Item shows an item, and the beginning of its content where Wants said so.
 func (d *Detector) Item(it *artifacts.Item, stored artifacts.Stored, text []byte) {
+	var f Finding // one for all rules: most items are no finding
 	for _, r := range Rules {
-		f := Finding{Path: it.Origin, Item: cmp.Or(stored.Name, it.Name), SHA256: stored.SHA256, Time: it.Times.Modified}
+		if r.Item == nil && r.File == nil {
+			continue
+		}
+		f = Finding{Path: it.Origin, Item: cmp.Or(stored.Name, it.Name), SHA256: stored.SHA256, Time: it.Times.Modified}
 		if r.Item != nil && r.Item(it, &f) || r.File != nil && r.File(it.Origin) && r.Text(text, &f) {
 			d.add(r, f)
 		}
@@ -161,11 +173,12 @@ func (d *Detector) Item(it *artifacts.Item, stored artifacts.Stored, text []byte
 
 // Event shows one event.
 func (d *Detector) Event(e *timeline.Event) {
+	var f Finding // one for all rules
 	for _, r := range Rules {
 		if r.Event == nil {
 			continue
 		}
-		f := Finding{Time: e.Time, Offset: e.Offset}
+		f = Finding{Time: e.Time, Offset: e.Offset}
 		if e.Source != nil {
 			f.Path, f.SHA256, f.Host = e.Source.Path, e.Source.SHA256, e.Source.Host
 		}

@@ -22,11 +22,14 @@ const maxLive = 64 << 20
 
 // Put hands the item on and returns what the next sink says of it.
 func (t *Tap) Put(ctx context.Context, it artifacts.Item, r io.Reader) (artifacts.Stored, error) {
-	live := Collector(it.Name) != ""
+	collector := Collector(it.Name)
+	live := collector != ""
 	keep := keeper{r: r}
 	switch {
-	case live:
+	case live && t.Detector.WantsLive(collector):
 		keep.left = maxLive
+		keep.kept = make([]byte, 0, min(max(it.Size, 0), maxLive))
+	case live:
 	case it.Origin != "" && t.Detector.Wants(it.Origin):
 		keep.left = MaxText
 	}

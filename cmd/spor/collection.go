@@ -26,8 +26,12 @@ import (
 	"spor/timeline/formats"
 )
 
-// timelineMemory bounds the events held on the host, in bytes; the rest is sealed under a key that never leaves memory.
-const timelineMemory = 24 << 20
+// Bounds of the events held on the host, in bytes. The rest is sealed under a key that never leaves memory, on the disk of
+// the bundle; where there is none, it is dropped.
+const (
+	timelineMemory = 12 << 20
+	streamedMemory = 24 << 20
+)
 
 // maxLog bounds the run's own log, in bytes.
 const maxLog = 8 << 20
@@ -68,7 +72,11 @@ func (c *collection) begin() error {
 	if !c.streams() {
 		c.host.Self = append(c.host.Self, artifacts.Path(filepath.Join(c.out, c.base+".")))
 	}
-	c.sorter = timeline.NewSorter(timeline.SorterOptions{Memory: timelineMemory, Dir: c.out})
+	held := int64(timelineMemory)
+	if c.out == "" {
+		held = streamedMemory
+	}
+	c.sorter = timeline.NewSorter(timeline.SorterOptions{Memory: held, Dir: c.out})
 	name := c.host.Identity.Hostname
 	c.detect = &detect.Detector{Host: name, Self: c.host.Self}
 	c.tap = &detect.Tap{Detector: c.detect, Next: &timeline.Tap{

@@ -9,7 +9,7 @@ import (
 
 // A ledger keeps text compressed in memory until it is read again: an entry of 600 bytes takes about 80.
 type ledger struct {
-	packed bytes.Buffer
+	packed pages
 	codec  *zstd.Encoder
 	size   int64 // bytes written
 	sealed bool
@@ -36,9 +36,37 @@ func (l *ledger) open() (io.ReadCloser, error) {
 		}
 		l.sealed, l.codec = true, nil
 	}
-	r, err := zstd.NewReader(bytes.NewReader(l.packed.Bytes()), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+	r, err := zstd.NewReader(l.packed.reader(), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
 	if err != nil {
 		return nil, err
 	}
 	return r.IOReadCloser(), nil
+}
+
+// pages are bytes in memory that grow without being copied: a buffer that doubles needs three times its size for it.
+type pages [][]byte
+
+const pageSize = 256 << 10
+
+func (p *pages) Write(b []byte) (int, error) {
+	n := len(b)
+	for len(b) > 0 {
+		last := len(*p) - 1
+		if last < 0 || len((*p)[last]) == pageSize {
+			*p = append(*p, make([]byte, 0, pageSize))
+			last++
+		}
+		m := min(len(b), pageSize-len((*p)[last]))
+		(*p)[last] = append((*p)[last], b[:m]...)
+		b = b[m:]
+	}
+	return n, nil
+}
+
+func (p pages) reader() io.Reader {
+	readers := make([]io.Reader, len(p))
+	for i := range p {
+		readers[i] = bytes.NewReader(p[i])
+	}
+	return io.MultiReader(readers...)
 }

@@ -205,14 +205,16 @@ func (p *putting) known(head []byte, r io.Reader) (cut, fatal error) {
 }
 
 // unknown stores an item of unknown size, of which the first n bytes are in the buffer, in parts that are read whole
-// before they are written.
+// before they are written. Such items are few, so that the room of a part is theirs alone.
 func (p *putting) unknown(n int, r io.Reader) (cut, fatal error) {
+	buf := make([]byte, min(streamPart, p.opts.VolumeSize/4))
+	copy(buf, p.buf[:n])
 	for {
-		m, err := io.ReadFull(r, p.buf[n:])
+		m, err := io.ReadFull(r, buf[n:])
 		n += m
 		end := err != nil
 		if n > 0 || len(p.parts) == 0 {
-			if err := p.part(p.buf[:n], nil, int64(n), end && len(p.parts) == 0); err != nil {
+			if err := p.part(buf[:n], nil, int64(n), end && len(p.parts) == 0); err != nil {
 				return nil, err
 			}
 		}

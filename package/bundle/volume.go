@@ -148,7 +148,7 @@ func (v *volume) flush() error {
 	if err := v.frames.Flush(); err != nil {
 		return err
 	}
-	v.in = seal.Held
+	v.in = 0 // the seal was flushed after the last frame
 	return nil
 }
 

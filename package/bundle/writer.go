@@ -111,7 +111,7 @@ func NewWriter(store Store, base string, opts Options) (*Writer, error) {
 	rand.Read(id[:])
 	w := &Writer{
 		store: store, base: base, opts: opts, bundle: hex.EncodeToString(id[:]), names: names{}, codec: codec, done: []manifest.Volume{},
-		entries: newLedger(), buf: make([]byte, min(streamPart, opts.VolumeSize/4)),
+		entries: newLedger(), buf: make([]byte, wholeItem),
 	}
 	for _, own := range []string{manifestName, signatureName, recordsDir + "x", volumesDir + "x"} {
 		w.names.claim(own)
