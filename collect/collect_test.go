@@ -290,6 +290,9 @@ func TestASourceThatHangsIsLeftBehind(t *testing.T) {
 				if !strings.Contains(got, ErrSourceTime.Error()) {
 					t.Errorf("gaps:\n%s", got)
 				}
+				if how == "in a read" && !strings.Contains(got, "/stuck failed: reading it did not come to an end") {
+					t.Errorf("gaps:\n%s do not name the file that hangs", got)
+				}
 			})
 		})
 	}
@@ -386,7 +389,7 @@ func TestManyRecordsAreStoredInPieces(t *testing.T) {
 		names = append(names, it.Name)
 		lines += strings.Count(sink.content[i], "\n")
 	}
-	if got := strings.Join(names, " "); got != "live/many.jsonl live/many.2.jsonl live/many.3.jsonl" || lines != 20 {
+	if got := strings.Join(names, " "); got != "live/many.jsonl live/many.2.jsonl live/many.3.jsonl live/many.4.jsonl live/many.5.jsonl" || lines != 20 {
 		t.Errorf("stored %q with %d lines", got, lines)
 	}
 }

@@ -27,6 +27,53 @@ const chunkSize = 128 << 10
 
 var chunks = sync.Pool{New: func() any { b := make([]byte, chunkSize); return &b }}
 
+// smallFile is the size up to which a file is read at once, in the collector's own goroutine: handing tiny pieces over costs
+// more than reading them.
+const smallFile = 64 << 10
+
+var smalls = sync.Pool{New: func() any { b := make([]byte, smallFile); return &b }}
+
+// A small is the content of a small file, read to its end, and the error that ended it early.
+type small struct {
+	buf  *[]byte
+	rest []byte
+	err  error // after rest
+}
+
+// slurp reads a small file. It may hang: nothing is locked meanwhile.
+func slurp(ctx context.Context, r io.Reader) *small {
+	s := &small{buf: smalls.Get().(*[]byte)}
+	n := 0
+	for s.err == nil && n < len(*s.buf) {
+		var m int
+		m, s.err = r.Read((*s.buf)[n:])
+		n += m
+		if ctx.Err() != nil {
+			s.err = context.Cause(ctx)
+		}
+	}
+	if s.err == nil {
+		s.err = io.EOF // the reader was limited to no more
+	}
+	s.rest = (*s.buf)[:n]
+	return s
+}
+
+func (s *small) Read(b []byte) (int, error) {
+	if len(s.rest) == 0 {
+		return 0, s.err
+	}
+	n := copy(b, s.rest)
+	s.rest = s.rest[n:]
+	return n, nil
+}
+
+// free gives the memory back; nobody reads any more.
+func (s *small) free() {
+	s.rest = nil
+	smalls.Put(s.buf)
+}
+
 // guard starts reading r. Close must be called; it does not wait. release, where given, is called when the last read is
 // over, however late that is.
 func guard(ctx context.Context, r io.Reader, release func() error) *guarded {

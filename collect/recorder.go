@@ -17,7 +17,7 @@ import (
 )
 
 // maxLines bounds the JSON lines held in memory before they are stored, in bytes.
-const maxLines = 8 << 20
+const maxLines = 4 << 20
 
 var errAbandoned = errors.New("source was left behind")
 
@@ -37,6 +37,8 @@ type recorder struct {
 	bytes  int64
 	best   bool // something was collected
 	noted  int
+
+	reading artifacts.Path // a small file, while it is read
 }
 
 var _ artifacts.Recorder = (*recorder)(nil)
@@ -234,9 +236,7 @@ func (r *recorder) Take(ctx context.Context, p artifacts.Path) error {
 		return r.put(it, strings.NewReader(""), "")
 	}
 	streams := r.detail(&it, f)
-	src := guard(ctx, f, f.Close)
-	defer src.Close()
-	if err := r.put(it, src, limit); err != nil {
+	if err := r.putFile(ctx, it, f, limit); err != nil {
 		return err
 	}
 	for _, s := range streams {
@@ -245,6 +245,30 @@ func (r *recorder) Take(ctx context.Context, p artifacts.Path) error {
 		}
 	}
 	return nil
+}
+
+// putFile stores an open file and closes it.
+func (r *recorder) putFile(ctx context.Context, it artifacts.Item, f artifacts.File, limit string) error {
+	if it.Size < 0 || it.Size > smallFile || it.Sparse != nil {
+		src := guard(ctx, f, f.Close)
+		defer src.Close()
+		return r.put(it, src, limit)
+	}
+	defer f.Close() // opened for reading: there is nothing to lose
+	r.begin(it.Origin)
+	src := slurp(ctx, f)
+	defer src.free()
+	r.begin("")
+	return r.put(it, src, limit)
+}
+
+// begin marks the file that is being read in the collector's goroutine, so that one that hangs there can be named.
+func (r *recorder) begin(p artifacts.Path) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.gone {
+		r.reading = p
+	}
 }
 
 // before tells whether p was taken already, and what to say of it then, or that the run may take no more.
@@ -419,6 +443,9 @@ func describe(err error) (artifacts.Status, string) {
 func (r *recorder) settle(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.gone && r.reading != "" {
+		r.note(artifacts.Outcome{Path: r.reading, Status: artifacts.Failed, Reason: "reading it did not come to an end: " + err.Error(), Gap: isLimit(err)})
+	}
 	o := artifacts.Outcome{Status: artifacts.Failed}
 	switch {
 	case err == nil && r.noted == 0:
