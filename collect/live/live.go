@@ -10,6 +10,7 @@ import (
 	"spor/collect/live/hidden"
 	"spor/collect/live/identity"
 	"spor/collect/live/kernel"
+	"spor/collect/live/memory"
 	"spor/collect/live/network"
 	"spor/collect/live/processes"
 	"spor/collect/live/services"
@@ -29,6 +30,8 @@ func All() []*artifacts.Collector {
 		details.Collector,
 		details.Environments,
 		sessions.Collector,
+		memory.Processes,
+		memory.Physical,
 		services.Collector,
 		identity.Collector,
 		deleted.Collector,
@@ -43,5 +46,6 @@ func All() []*artifacts.Collector {
 		network.DNS,
 		storage.Mounts,
 		storage.Devices,
+		memory.Symbols,
 	}, linux()...)
 }
