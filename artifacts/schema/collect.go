@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
 
 	"spor/artifacts"
 )
@@ -43,11 +46,18 @@ func (t *target) collectFiles(ctx context.Context, h *artifacts.Host, rec artifa
 // take takes or lists what was found, in order, and says for each pattern that lists how much that was.
 func (t *target) take(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, hits []hit) error {
 	listed := 0
+	streams := make(map[artifacts.Path]bool) // by pattern: whether any file has that stream
 	for i, hit := range hits {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		want := &t.plan.found.wanted[hit.pattern]
+		if want.stream != "" {
+			has := hasStream(h, rec, &hit, want.stream)
+			if streams[want.text] = streams[want.text] || has; !has {
+				continue
+			}
+		}
 		if !want.listing {
 			if err := t.one(ctx, rec, hit); err != nil {
 				return err
@@ -68,7 +78,30 @@ func (t *target) take(ctx context.Context, h *artifacts.Host, rec artifacts.Reco
 			listed = 0
 		}
 	}
+	for _, pattern := range slices.Sorted(maps.Keys(streams)) {
+		if !streams[pattern] {
+			rec.Note(artifacts.Outcome{Path: pattern, Status: artifacts.Absent})
+		}
+	}
 	return nil
+}
+
+// hasStream turns what was found into its alternate data stream of a name. It is false where there is none, which is no
+// outcome: a wildcard asks every file. Of a placeholder nothing is asked, because that could fetch it.
+func hasStream(h *artifacts.Host, rec artifacts.Recorder, found *hit, stream string) bool {
+	if found.kind != artifacts.Regular {
+		return false
+	}
+	p := found.path + artifacts.Path(":"+stream)
+	st, err := h.Files.Lstat(p)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			rec.Note(artifacts.Outcome{Path: p, Status: status(err), Reason: reason(err)})
+		}
+		return false
+	}
+	found.path, found.kind = p, st.Kind
+	return true
 }
 
 // one takes one file or link the walk found. Its error means that the run is over.

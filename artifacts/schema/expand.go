@@ -167,7 +167,11 @@ func (e *expander) paths(text, separator string) ([]pattern, []artifacts.Outcome
 		if os != artifacts.Windows {
 			spelled = "/" + spelled
 		}
-		return pattern{text: artifacts.Path(spelled)}, parts, err
+		p := pattern{text: artifacts.Path(spelled)}
+		if os == artifacts.Windows {
+			parts, p.stream = cutStream(parts)
+		}
+		return p, parts, err
 	})
 }
 

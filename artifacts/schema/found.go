@@ -51,6 +51,7 @@ type result struct {
 type known struct {
 	path    artifacts.Path
 	listing bool
+	stream  string
 }
 
 func newFound(w []wanted, targets int) *found {
@@ -76,7 +77,7 @@ func (f *found) hit(ids []int, p artifacts.Path, kind artifacts.Kind) error {
 		}
 		f.seen[id] = true
 		r := &f.targets[want.target]
-		key := known{p, want.listing}
+		key := known{p, want.listing, want.stream}
 		if r.known[key] {
 			continue
 		}
@@ -204,5 +205,5 @@ func (f *found) hasBegun() bool {
 func (f *found) has(target int, p artifacts.Path) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.targets[target].known[known{p, false}]
+	return f.targets[target].known[known{path: p}]
 }

@@ -16,6 +16,8 @@ import (
 type pattern struct {
 	text  artifacts.Path // as it is written in outcomes: expanded, in the host's spelling
 	names []name
+	// stream, of Windows: not what matches is meant, but its alternate data stream of this name, where it has one.
+	stream string
 }
 
 // A name is one step of a pattern.
@@ -62,6 +64,20 @@ func compile(parts []string, fold bool) ([]name, error) {
 		}
 	}
 	return names, nil
+}
+
+// cutStream takes the name of an alternate data stream off the last name of a pattern, where that is a wildcard:
+// `Downloads\**:Zone.Identifier`. Where it is written out, file and stream are one name that the system knows.
+func cutStream(parts []string) (rest []string, stream string) {
+	if len(parts) < 2 {
+		return parts, ""
+	}
+	last := parts[len(parts)-1]
+	file, stream, ok := strings.Cut(last, ":")
+	if !ok || stream == "" || !hasWildcard(file) {
+		return parts, ""
+	}
+	return append(slices.Clone(parts[:len(parts)-1]), file), stream
 }
 
 func isDepth(s string) bool {

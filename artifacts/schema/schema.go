@@ -11,6 +11,7 @@
 //     for none to that many directories. It follows no link and enters no pseudo file system.
 //   - Names are compared as the system does: Windows folds case.
 //   - A Windows path without a drive is on the system drive.
+//   - On Windows `*:Zone.Identifier` and `**:Zone.Identifier` stand for that alternate data stream of each file that has it.
 //   - FILE takes files, and records links and what they lead to. PATH records that a path is there, without content.
 //   - A registry key pattern that ends in `*` or `**` also stands for the values of the key before it.
 //   - A definition lends its labels to the members of its groups. One without the label of a profile belongs to "full".

@@ -24,11 +24,11 @@ func (t *target) prepareTake() {
 				break
 			}
 			if len(whole) > 0 && (os != artifacts.Windows || len(whole) > 1) {
-				t.files = append(t.files, wanted{pattern{path, whole}, t.number, false})
+				t.files = append(t.files, wanted{pattern{text: path, names: whole}, t.number, false})
 			}
 			if len(whole) == 0 || whole[len(whole)-1].depth == 0 {
 				everything := append(slices.Clip(whole), name{depth: maxDepth})
-				t.files = append(t.files, wanted{pattern{path, everything}, t.number, false})
+				t.files = append(t.files, wanted{pattern{text: path, names: everything}, t.number, false})
 			}
 		}
 	}

@@ -71,6 +71,7 @@ func TestWindowsPatterns(t *testing.T) {
 		"C:/Windows/System32/winevt/Logs/System.evtx", "C:/Windows/System32/winevt/Logs/Security.EVTX", "C:/$Recycle.Bin/S-1-5-21/$I1",
 		"C:/Users/anna/AppData/Local/Temp/x.tmp", "D:/Profiles/bo[b]/NTUSER.DAT", "C:/Users/anna/ntuser.dat", "D:/README.txt",
 		"C:/Users/ÞÓRA/æ.txt", "C:/Program Files (x86)/A/b.log",
+		"C:/Users/anna/Downloads/a.iso", "C:/Users/anna/Downloads/a.iso:Zone.Identifier", "C:/Users/anna/Downloads/x/b.exe", "C:/Users/anna/Downloads/x/b.exe:Zone.Identifier", "C:/Users/anna/Downloads/c.txt",
 		`C:/Documents and Settings -> \??\C:\Users`, `C:/Users/All Users -> C:\ProgramData`, "C:/ProgramData/x/y.log",
 	)
 	f.exact = true // as a Windows tree on a Linux disk
@@ -90,6 +91,10 @@ func TestWindowsPatterns(t *testing.T) {
 		{`%%environ_programfilesx86%%\**\*.LOG`, []string{`C:\Program Files (x86)\A\b.log`}},
 		{`\documents and settings\all users\x\*.log`, []string{`C:\ProgramData\x\y.log`}},
 		{`%%environ_allusersappdata%%\x\y.log`, []string{`C:\ProgramData\x\y.log`}},
+		{`%%users.userprofile%%\Downloads\**:Zone.Identifier`, []string{`C:\Users\anna\Downloads\a.iso:Zone.Identifier`, `C:\Users\anna\Downloads\x\b.exe:Zone.Identifier`}},
+		{`%%users.userprofile%%\Downloads\*.iso:Zone.Identifier`, []string{`C:\Users\anna\Downloads\a.iso:Zone.Identifier`}},
+		{`%%users.userprofile%%\Downloads\*.txt:Zone.Identifier`, nil},
+		{`\Users\anna\Downloads\a.iso:Zone.Identifier`, []string{`C:\Users\anna\Downloads\a.iso:Zone.Identifier`}},
 		{`\\server\share\x`, nil},
 		{`\\.\PhysicalDrive0`, nil},
 		{`X:\a`, nil},
