@@ -38,7 +38,7 @@ type recorder struct {
 	best   bool // something was collected
 	noted  int
 
-	reading artifacts.Path // a small file, while it is read
+	reading artifacts.Path // what the host was asked for, until it answers
 }
 
 var _ artifacts.Recorder = (*recorder)(nil)
@@ -162,6 +162,7 @@ func (r *recorder) put(it artifacts.Item, content io.Reader, limit string) error
 	if err := r.over(); err != nil {
 		return err
 	}
+	r.reading = ""
 	if r.engine.opts.Dry {
 		r.note(artifacts.Outcome{Path: it.Origin, Status: artifacts.Skipped, Reason: DryRun})
 		return nil
@@ -220,6 +221,7 @@ func (r *recorder) Take(ctx context.Context, p artifacts.Path) error {
 		r.Note(what)
 		return nil
 	}
+	r.begin(p)
 	it, f, limit, o := r.open(p)
 	if o != nil {
 		r.mu.Lock()
@@ -227,6 +229,7 @@ func (r *recorder) Take(ctx context.Context, p artifacts.Path) error {
 		if err := r.over(); err != nil {
 			return err
 		}
+		r.reading = ""
 		gap := o.Gap
 		r.note(*o)
 		r.remember(p, gap)
@@ -255,14 +258,12 @@ func (r *recorder) putFile(ctx context.Context, it artifacts.Item, f artifacts.F
 		return r.put(it, src, limit)
 	}
 	defer f.Close() // opened for reading: there is nothing to lose
-	r.begin(it.Origin)
 	src := slurp(ctx, f)
 	defer src.free()
-	r.begin("")
 	return r.put(it, src, limit)
 }
 
-// begin marks the file that is being read in the collector's goroutine, so that one that hangs there can be named.
+// begin marks the file that the collector's goroutine asks the host for, so that one that hangs there can be named.
 func (r *recorder) begin(p artifacts.Path) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
