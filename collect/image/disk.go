@@ -20,11 +20,12 @@ import (
 const source = "image"
 
 // ErrFormat is in the chain of errors about images that are not read.
-var ErrFormat = errors.New("not read; what is read is a raw image of a disk (MBR or GPT) or of an NTFS volume, and VHD of fixed size: convert it (qemu-img convert -O raw, ewfexport)")
+var ErrFormat = errors.New("not read; what is read is a raw image of a disk (MBR or GPT) or of an NTFS or ext4 volume, and VHD of fixed size: convert it (qemu-img convert -O raw, ewfexport)")
 
-// Disk opens the image of a disk or of a volume as a host of Windows: each NTFS volume has a drive letter, C: being the
-// one with Windows on it. What else is on the disk is in Host.Limits. The file stays open for as long as the host is in
-// use, and is only read.
+// Disk opens the image of a disk or of a volume. With NTFS on it it is a host of Windows: each such volume has a drive
+// letter, C: being the one with Windows on it. Otherwise, or where there is no Windows but the root of a Linux, it is
+// one of Linux, with ext2, ext3 and ext4 as its file systems. What else is on the disk is in Host.Limits. The file stays
+// open for as long as the host is in use, and is only read.
 func Disk(name string) (*artifacts.Host, error) {
 	st, err := os.Stat(name)
 	if err == nil && st.IsDir() {
@@ -77,8 +78,14 @@ func disk(f *os.File, name string) (*artifacts.Host, error) {
 			good = append(good, p)
 		}
 	}
-	if len(good) == 0 {
-		return nil, fmt.Errorf("no NTFS volume that can be read: %s", reasons(h.Limits))
+	if len(good) == 0 || !good[0].windows {
+		other, limits := linuxDisk(f, parts, name, len(good) == 0)
+		if other != nil {
+			return other, nil
+		}
+		if len(good) == 0 {
+			return nil, fmt.Errorf("no NTFS or ext4 volume that can be read: %s", reasons(append(slices.DeleteFunc(h.Limits, skipped), limits...)))
+		}
 	}
 	d, err := letters(f, good)
 	if err != nil {
@@ -89,6 +96,8 @@ func disk(f *os.File, name string) (*artifacts.Host, error) {
 	h.Identity.OS, h.Identity.Source = artifacts.Windows, name
 	return h, nil
 }
+
+func skipped(o artifacts.Outcome) bool { return o.Status == artifacts.Skipped }
 
 func reasons(limits []artifacts.Outcome) string {
 	var words []string

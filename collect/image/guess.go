@@ -12,7 +12,7 @@ import (
 
 // linux fills in what a Linux tree says of itself. What time it is there nobody can say; its zone is that of the day
 // when it last wrote a log.
-func linux(h *artifacts.Host, t *tree) {
+func linux(h *artifacts.Host, t artifacts.Files) {
 	h.Identity = identity.Glance(t)
 	h.Users = identity.Users(t)
 	var last time.Time
