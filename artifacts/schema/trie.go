@@ -133,7 +133,7 @@ func (s states) enter() states {
 			all.addStar(st.star, st.left)
 		}
 	}
-	for i := range all {
+	for i := 0; i < len(all); i++ { // what is added is looked at too
 		if st := all[i]; st.star != nil {
 			all.addNode(&st.star.next)
 		} else {
