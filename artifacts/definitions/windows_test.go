@@ -1,0 +1,275 @@
+package definitions_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"spor/artifacts"
+	"spor/artifacts/schema"
+)
+
+// spelling makes names that differ in case alone one name, as Windows has it: the first that came.
+type spelling map[string]string
+
+// path is p with each name as it was first spelled at its place.
+func (s spelling) path(p string) string {
+	names := strings.Split(p, `\`)
+	at := ""
+	for i, name := range names {
+		key := at + `\` + strings.ToUpper(name)
+		if s[key] == "" {
+			s[key] = name
+		}
+		names[i], at = s[key], key
+	}
+	return strings.Join(names, `\`)
+}
+
+// windowsValues are what the variables of patterns stand for on the made-up Windows.
+var windowsValues = strings.NewReplacer(
+	"%%environ_systemroot%%", `C:\Windows`, "%%environ_systemdrive%%", "C:", "%%environ_programdata%%", `C:\ProgramData`,
+	"%%users.userprofile%%", `C:\Users\anna`, "%%users.appdata%%", `C:\Users\anna\AppData\Roaming`,
+	"%%users.localappdata%%", `C:\Users\anna\AppData\Local`, "%%users.localappdata_low%%", `C:\Users\anna\AppData\LocalLow`,
+	"?:", "C:",
+)
+
+// windowsExamples makes one file for each pattern of each definition for Windows.
+func windowsExamples(set *schema.Set, spelled spelling) []example {
+	var all []example
+	for i, d := range set.All() {
+		if !d.Supports(artifacts.Windows) {
+			continue
+		}
+		for _, s := range d.Sources {
+			for _, p := range s.Paths {
+				place := instance(strings.ReplaceAll(windowsValues.Replace(p), `\`, "/"), fmt.Sprintf("x%d", i))
+				all = append(all, example{d, p, spelled.path(strings.ReplaceAll(place, "/", `\`)), s.Type == artifacts.SourcePath})
+			}
+		}
+	}
+	return all
+}
+
+// growWindows writes the files of a made-up Windows, and below each alternate data stream the file it is of. What is a
+// folder for others is left out.
+func growWindows(t *testing.T, dir string, files map[string]string) (made map[string]bool) {
+	t.Helper()
+	made = make(map[string]bool, len(files))
+	names := []string{`C:\Windows\System32`}
+	for name := range files {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int { return strings.Compare(b, a) }) // what lies deeper comes first
+	write := func(name, text string) bool {
+		full := filepath.Join(dir, filepath.FromSlash(strings.ReplaceAll(name[len(`C:\`):], `\`, "/")))
+		if st, err := os.Stat(full); err == nil && st.IsDir() {
+			return false
+		}
+		if err := errors.Join(os.MkdirAll(filepath.Dir(full), 0o755), os.WriteFile(full, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		return true
+	}
+	for _, name := range names[:len(names):len(names)] {
+		text, wanted := files[name]
+		if !wanted {
+			continue
+		}
+		made[name] = write(name, text)
+		if colon := strings.LastIndex(name, ":"); colon > 1 && files[name[:colon]] == "" {
+			write(name[:colon], "the file of a stream\n")
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "Windows", "System32"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+// newSpelling begins with the folders that a host is known by.
+func newSpelling() spelling {
+	s := spelling{}
+	for _, p := range []string{`C:\Windows\System32\config\systemprofile`, `C:\Program Files`, `C:\Users\anna\AppData\Local`, `C:\ProgramData`} {
+		s.path(p)
+	}
+	return s
+}
+
+// TestMadeUpWindows collects a host that holds a file for each place of each definition, with and without secrets: every
+// place gives its file, and no byte of a secret is taken without being asked for, by whatever definition.
+func TestMadeUpWindows(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("streams of files are files of their own in the made-up host")
+	}
+	set, spelled := load(t), newSpelling()
+	all := windowsExamples(set, spelled)
+	files := map[string]string{}
+	for _, e := range all {
+		switch {
+		case e.def.Has(artifacts.LabelSecret) && !e.listing:
+			files[e.path] = canary(e.path)
+		case files[e.path] == "":
+			files[e.path] = e.path + "\n"
+		}
+	}
+	for _, name := range private[artifacts.Windows] {
+		name = spelled.path(`C:\` + strings.ReplaceAll(name, "/", `\`))
+		files[name] = canary(name)
+	}
+	dir := t.TempDir()
+	made := growWindows(t, dir, files)
+	open, report := run(t, set, dir, false)
+	for i, content := range open.content {
+		for _, name := range canaries.FindAllSubmatch(content, -1) {
+			t.Errorf("%s, taken for %s, holds the secret of %s", open.items[i].Origin, open.items[i].Source, name[1])
+		}
+	}
+	complete, _ := run(t, set, dir, true)
+	found := map[string]bool{}
+	for _, content := range complete.content {
+		for _, name := range canaries.FindAllSubmatch(content, -1) {
+			found[string(name[1])] = true
+		}
+	}
+	for name := range made {
+		if made[name] && files[name] == canary(name) && !found[name] {
+			t.Errorf("%s: not taken with secrets either", name)
+		}
+	}
+	places(t, all, made, open, complete, report)
+}
+
+const windowsIntro = "# What of Windows is collected\n\nGenerated by `go test ./artifacts/definitions -run Coverage -update` from `testdata/windows-coverage.tsv`, by collecting a\n" +
+	"made-up host that holds a file at each place. The list is what the public triage collections (KAPE, acquire, DFIR-ORC,\n" +
+	"ForensicArtifacts, CyLR) and the vendors' documentation name; a number tells further places of one kind. What is marked\n" +
+	"secret is taken with `--include-secrets` alone; most takes `--profile full`. A name with a capital is a definition, one\n" +
+	"without a collector. That a file is found and taken was proved on folders and images; see docs/windows-proof.md.\n\n"
+
+// TestCoverageOfWindows makes up a host with a file at every place of the list, collects it, and holds that each is
+// taken by the definition the table names; docs/coverage-windows.md is the table to read.
+func TestCoverageOfWindows(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("streams of files are files of their own in the made-up host")
+	}
+	rows, set := coverage(t, "windows-coverage.tsv"), load(t)
+	cover(t, rows, set)
+	publish(t, "coverage-windows.md", windowsIntro, render(t, rows, set))
+}
+
+// cover finds out which of the definitions that rows name take all their places.
+func cover(t *testing.T, rows []*row, set *schema.Set) {
+	t.Helper()
+	spelled, files := newSpelling(), map[string]string{}
+	for _, r := range rows {
+		for i, p := range r.places {
+			r.places[i] = spelled.path(p)
+			files[r.places[i]] = p + "\n"
+		}
+	}
+	dir := t.TempDir()
+	made := growWindows(t, dir, files)
+	sink, report := run(t, set, dir, true)
+	takes := map[string]bool{}
+	for _, o := range report.Outcomes {
+		if o.Status == artifacts.Collected && o.Path != "" {
+			takes[o.Source+" "+string(o.Path)] = true
+		}
+	}
+	for listed := range origins(t, sink) {
+		takes[listed] = true
+	}
+	for _, r := range rows {
+		for _, name := range r.by {
+			if set.Get(name) == nil {
+				continue
+			}
+			if len(r.places) == 0 {
+				t.Errorf("%s: %s takes no place of it", r.name, name)
+			}
+			for _, p := range r.places {
+				if !made[p] {
+					t.Errorf("%s: another place makes %s a folder", r.name, p)
+				} else if !takes[name+" "+p] {
+					t.Errorf("%s: %s does not take %s", r.name, name, p)
+				}
+			}
+			r.definitions = append(r.definitions, name)
+		}
+	}
+}
+
+// TestCoverageKnowsTheWindowsList holds the table against the list itself, which is no part of the project: every id is
+// in it and no other, and every expansion of its variables that the table has no example of is taken all the same.
+func TestCoverageKnowsTheWindowsList(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("streams of files are files of their own in the made-up host")
+	}
+	dir := os.Getenv("SPOR_REFERENCE")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "shared", "reference")
+	}
+	list, err := os.ReadFile(filepath.Join(dir, "windows-artifacts.tsv"))
+	variables, errVariables := os.ReadFile(filepath.Join(dir, "windows-variables.tsv"))
+	if err = errors.Join(err, errVariables); err != nil {
+		t.Skipf("SKIPPED: the table of what is covered is not held against the public list: %v", err)
+	}
+	known := map[string]*row{}
+	for _, r := range coverage(t, "windows-coverage.tsv") {
+		known[r.name] = r
+	}
+	var rows []*row
+	lines := strings.Split(strings.TrimSpace(string(list)), "\n")[1:]
+	for i, line := range lines {
+		cells := strings.Split(line, "\t")
+		r := known[cells[0]]
+		if r == nil {
+			t.Errorf("%s has no row", cells[0])
+			continue
+		}
+		if len(r.places) > 0 {
+			rows = append(rows, &row{list: r.list, name: r.name, by: r.by, places: listedPlaces(cells[4], string(variables), fmt.Sprintf("y%d", i))})
+		}
+	}
+	if len(lines) != len(known) {
+		t.Errorf("the table has %d rows, the list %d", len(known), len(lines))
+	}
+	cover(t, rows, load(t))
+}
+
+// listedPlaces are examples of a pattern of the list, one for each meaning of its variables.
+func listedPlaces(pattern, variables, word string) []string {
+	all := []string{pattern}
+	for line := range strings.Lines(variables) {
+		cells := strings.Split(line, "\t")
+		switch name, value := cells[0], cells[1]; {
+		case strings.HasPrefix(value, `%UserProfile%`) && strings.Contains(pattern, name):
+			all = append(all, strings.ReplaceAll(pattern, name, value))
+		case name == "%ChromiumUserData%" && strings.Contains(pattern, "%ChromiumProfile%"):
+			all = append(all, strings.ReplaceAll(pattern, "%ChromiumProfile%", value+`\Profile 1`))
+		}
+	}
+	if strings.Contains(pattern, "%ProgramFiles*%") {
+		all = append(all, strings.ReplaceAll(pattern, "%ProgramFiles*%", `C:\Program Files (x86)`))
+	}
+	if len(all) > 1 && !strings.Contains(pattern, "%ProgramFiles*%") {
+		all = all[1:]
+	}
+	values := strings.NewReplacer("%SystemRoot%", `C:\Windows`, "%SystemDrive%", "C:", "%ProgramData%", `C:\ProgramData`,
+		"%ProgramFiles%", `C:\Program Files`, "%ProgramFiles*%", `C:\Program Files`, "%UserProfile%", `C:\Users\anna`,
+		"%NtfsVolume%", "C:", "%EfiSystemPartition%", "C:", "%ExchangeInstall%", `C:\Program Files\Microsoft\Exchange Server\V15`,
+		"%SharePointLogDir%", `C:\Program Files\Common Files\Microsoft Shared\Web Server Extensions\16\LOGS`)
+	for i, p := range all {
+		program := strings.HasSuffix(p, `\**`) || strings.HasSuffix(p, `\*`)
+		all[i] = strings.ReplaceAll(instance(strings.ReplaceAll(values.Replace(p), `\`, "/"), word), "/", `\`)
+		if program {
+			all[i] += ".exe" // of the odd places, programs alone are taken
+		}
+	}
+	return all
+}
