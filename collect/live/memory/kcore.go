@@ -91,7 +91,7 @@ const (
 )
 
 var (
-	errNotCore  = errors.New("/proc/kcore is no ELF core file of 64 bits, little-endian")
+	errNotCore   = errors.New("/proc/kcore is no ELF core file of 64 bits, little-endian")
 	errNoAddress = errors.New("/proc/kcore gives no physical addresses (Linux before 4.11)")
 )
 

@@ -64,7 +64,7 @@ type Range struct {
 }
 
 // A Process is one line of live/process-memory.jsonl: the memory of a process, which is an ELF core file without notes
-// in the bundle, with a PT_LOAD for each region.
+// in the bundle, with a PT_LOAD for each region. Pages that the process never touched are not in it.
 type Process struct {
 	PID        int            `json:"pid"`
 	Name       string         `json:"name"`

@@ -3,6 +3,7 @@ package memory
 import (
 	"cmp"
 	"encoding/binary"
+	"io"
 	"slices"
 	"strings"
 
@@ -17,6 +18,7 @@ const (
 	maxTaken     = 1 << 12 // processes
 	maxRegions   = 1 << 15 // of one; an ELF file has room for 65534
 	maxProcesses = 1 << 18
+	maxPagemap   = 256 << 20 // of /proc/PID/pagemap: enough for 128 GiB of addresses
 )
 
 // temporary are the folders that any user can write to.
@@ -46,6 +48,55 @@ func readable(m procfs.Mapping) bool {
 		return false
 	}
 	return !strings.HasPrefix(string(m.Path), "[vvar") && m.Path != "[vsyscall]"
+}
+
+// Of /proc/PID/pagemap (Documentation/admin-guide/mm/pagemap.rst): eight bytes for each page.
+const (
+	pageEntry   = 8
+	pagePresent = 1 << 63
+	pageSwapped = 1 << 62
+	leastGap    = 64 // pages: a shorter run of untouched ones is read with its neighbours
+)
+
+// touched leaves out of anonymous mappings the pages that the process never touched: they hold nothing, reading them
+// would make them, and there may be terabytes. Those of files stay whole, and so does what the page map, of pages of so
+// many bytes, does not tell of.
+func touched(maps []procfs.Mapping, pagemap io.ReaderAt, page uint64) (out []procfs.Mapping) {
+	buf := make([]byte, 64<<10)
+	budget := maxPagemap
+	for _, m := range maps {
+		var runs []procfs.Mapping
+		known := m.Inode == 0 && readable(m)
+		for at := m.Start; at < m.End && known; {
+			b := buf[:min(uint64(len(buf)), (m.End-at)/page*pageEntry)]
+			budget -= len(b)
+			n, err := pagemap.ReadAt(b, int64(at/page*pageEntry))
+			if known = err == nil && n == len(b) && n > 0 && budget >= 0 && len(out)+len(runs) < maxRegions; !known {
+				break
+			}
+			for e := range slices.Chunk(b, pageEntry) {
+				if binary.NativeEndian.Uint64(e)&(pagePresent|pageSwapped) != 0 {
+					runs = grow(runs, m, at, at+page, leastGap*page)
+				}
+				at += page
+			}
+		}
+		if !known {
+			runs = []procfs.Mapping{m}
+		}
+		out = append(out, runs...)
+	}
+	return out
+}
+
+// grow adds a page of a mapping to its runs: to the last where it is near.
+func grow(runs []procfs.Mapping, m procfs.Mapping, start, end, near uint64) []procfs.Mapping {
+	if n := len(runs); n > 0 && start-runs[n-1].End < near {
+		runs[n-1].End = end
+		return runs
+	}
+	m.Start, m.End = start, end
+	return append(runs, m)
 }
 
 // weight ranks mappings: what may be the only copy comes first, a library's text last.

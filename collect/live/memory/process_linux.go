@@ -122,6 +122,7 @@ func stat(h *artifacts.Host, pid int) (procfs.Stat, error) {
 	return procfs.ParseStat(data)
 }
 
+// mappings gives what of the process's mappings may hold something.
 func mappings(h *artifacts.Host, pid int) ([]procfs.Mapping, error) {
 	text, err := procfs.Read(h.Files, procfs.Of(pid, "maps"), procfs.MaxMaps)
 	if err != nil && !errors.Is(err, procfs.ErrTooLong) {
@@ -132,6 +133,14 @@ func mappings(h *artifacts.Host, pid int) ([]procfs.Mapping, error) {
 		if m, err := procfs.ParseMapping(strings.TrimSuffix(string(line), "\n")); err == nil {
 			list = append(list, m)
 		}
+	}
+	f, err := h.Files.Open(procfs.Of(pid, "pagemap"))
+	if err != nil { // CONFIG_PROC_PAGE_MONITOR is not set: all is read
+		return list, nil
+	}
+	defer f.Close()
+	if pagemap, ok := f.(io.ReaderAt); ok {
+		list = touched(list, pagemap, uint64(os.Getpagesize()))
 	}
 	return list, nil
 }

@@ -75,3 +75,31 @@ func TestCore(t *testing.T) {
 		}
 	}
 }
+
+// Of anonymous memory only what was touched is read; files, and what is not known, are whole.
+func TestTouched(t *testing.T) {
+	pagemap := make([]byte, 0x1000*pageEntry) // of the addresses below 0x1000000
+	mark := func(bit byte, pages ...int) {
+		for _, p := range pages {
+			pagemap[p*pageEntry+7] = bit
+		}
+	}
+	mark(0x80, 0x110, 0x112, 0x300)
+	mark(0x40, 0x3ff)
+	mark(0x20, 0x200) // neither present nor swapped
+	list := []procfs.Mapping{
+		{Start: 0x100000, End: 0x400000, Perms: "rw-p"},
+		{Start: 0x400000, End: 0x500000, Perms: "rw-p"},                       // untouched
+		{Start: 0x500000, End: 0x600000, Perms: "r--p", Inode: 5, Path: "/x"}, // a file
+		{Start: 0xf00000, End: 0x1100000, Perms: "rw-p"},                      // not known to its end
+	}
+	want := []procfs.Mapping{
+		{Start: 0x110000, End: 0x113000, Perms: "rw-p"},
+		{Start: 0x300000, End: 0x301000, Perms: "rw-p"},
+		{Start: 0x3ff000, End: 0x400000, Perms: "rw-p"},
+		list[2], list[3],
+	}
+	if got := touched(list, bytes.NewReader(pagemap), pageSize); !slices.Equal(got, want) {
+		t.Errorf("got %#x\nwant %#x", got, want)
+	}
+}
