@@ -92,12 +92,47 @@ const (
 
 var (
 	errNotCore   = errors.New("/proc/kcore is no ELF core file of 64 bits, little-endian")
-	errNoAddress = errors.New("/proc/kcore gives no physical addresses (Linux before 4.11)")
+	errNoAddress = errors.New("/proc/kcore gives no physical addresses, and they cannot be told from the virtual ones")
 )
 
 // parseCore gives the segments of /proc/kcore that have a physical address, in order. Those of vmalloc and modules have
-// none (all bits set): their pages are in the direct map as well.
-func parseCore(r io.ReaderAt) ([]segment, error) {
+// none (all bits set): their pages are in the direct map as well. Linux before 4.11 says zero for all; then the direct
+// map is found by the memory that must be in it.
+func parseCore(r io.ReaderAt, ram []Range) ([]segment, error) {
+	headers, err := programHeaders(r)
+	if err != nil {
+		return nil, err
+	}
+	var list, virtual []segment
+	known := false
+	le := binary.LittleEndian
+	for h := range slices.Chunk(headers, progHeader) {
+		offset, address, start, length := le.Uint64(h[8:]), le.Uint64(h[16:]), le.Uint64(h[24:]), le.Uint64(h[40:])
+		if le.Uint32(h) != typeLoad || start == math.MaxUint64 || length == 0 {
+			continue
+		}
+		if offset > math.MaxInt64 || length > math.MaxInt64-offset || length > math.MaxUint64-start {
+			return nil, fmt.Errorf("/proc/kcore: segment of %d bytes at %d, address %#x: out of bounds", length, offset, start)
+		}
+		known = known || start != 0
+		list = append(list, segment{Range{start, start + length}, int64(offset)})
+		if length <= math.MaxUint64-address {
+			virtual = append(virtual, segment{Range{address, address + length}, int64(offset)})
+		}
+	}
+	if !known {
+		return place(virtual, ram)
+	}
+	order(list)
+	return list, nil
+}
+
+func order(list []segment) {
+	slices.SortFunc(list, func(a, b segment) int { return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(b.End, a.End)) })
+}
+
+// programHeaders gives the table of an ELF core file.
+func programHeaders(r io.ReaderAt) ([]byte, error) {
 	var head [elfHeader]byte
 	if _, err := r.ReadAt(head[:], 0); err != nil {
 		return nil, fmt.Errorf("/proc/kcore: %w", err)
@@ -114,24 +149,43 @@ func parseCore(r io.ReaderAt) ([]segment, error) {
 	if _, err := r.ReadAt(headers, int64(table)); err != nil {
 		return nil, fmt.Errorf("/proc/kcore: program headers: %w", err)
 	}
-	var list []segment
-	known := false
-	for h := range slices.Chunk(headers, progHeader) {
-		offset, start, length := le.Uint64(h[8:]), le.Uint64(h[24:]), le.Uint64(h[40:])
-		if le.Uint32(h) != typeLoad || start == math.MaxUint64 || length == 0 {
-			continue
-		}
-		if offset > math.MaxInt64 || length > math.MaxInt64-offset || length > math.MaxUint64-start {
-			return nil, fmt.Errorf("/proc/kcore: segment of %d bytes at %d, address %#x: out of bounds", length, offset, start)
-		}
-		known = known || start != 0
-		list = append(list, segment{Range{start, start + length}, int64(offset)})
-	}
-	if !known {
+	return headers, nil
+}
+
+// The direct map begins at a multiple of baseAlign, wherever the kernel put it (PUD_SIZE of x86-64).
+const (
+	baseAlign = 1 << 30
+	maxBases  = 64 // that are tried
+)
+
+// place gives segments whose addresses are virtual as physical ones. One of them is the first page of memory; the base
+// of the direct map is right where all memory is then in some segment, and wrong otherwise.
+func place(virtual []segment, ram []Range) ([]segment, error) {
+	if len(ram) == 0 {
 		return nil, errNoAddress
 	}
-	slices.SortFunc(list, func(a, b segment) int { return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(b.End, a.End)) })
-	return list, nil
+	first := (ram[0].Start + pageSize - 1) / pageSize * pageSize
+	order(virtual)
+	tried := 0
+	for _, v := range virtual {
+		base := v.Start - first
+		if v.Start < first || base%baseAlign != 0 || base == 0 {
+			continue
+		}
+		var list []segment
+		for _, s := range virtual {
+			if s.Start >= base {
+				list = append(list, segment{Range{s.Start - base, s.End - base}, s.offset})
+			}
+		}
+		if missing(ram, cut(ram, list)) == 0 {
+			return list, nil
+		}
+		if tried++; tried == maxBases {
+			break
+		}
+	}
+	return nil, errNoAddress
 }
 
 // cut gives the pieces of the segments that are memory, each byte once, in order. The kernel's text (KCORE_TEXT) is a

@@ -37,7 +37,7 @@ func collectPhysical(ctx context.Context, h *artifacts.Host, rec artifacts.Recor
 	if !ok {
 		return fmt.Errorf("physical memory: %s cannot be read at an offset", kcore)
 	}
-	segments, err := parseCore(from)
+	segments, err := parseCore(from, ram)
 	if err != nil {
 		return fmt.Errorf("physical memory: %w", err)
 	}
