@@ -20,6 +20,13 @@ import (
 	"spor/artifacts"
 )
 
+// attributes of the file "inline": the list gives user 1000 all, acl(5).
+var attributes = map[string]string{
+	"user.note": "kept", "user.long": strings.Repeat("l", 500),
+	"system.posix_acl_access": "\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff\x02\x00\x07\x00\xe8\x03\x00\x00\x04\x00\x04\x00\xff\xff\xff\xff\x10\x00\x07\x00\xff\xff\xff\xff \x00\x00\x00\xff\xff\xff\xff",
+	"security.capability":     "\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00",
+}
+
 // source makes the folder that images are made of.
 func source(t testing.TB) string {
 	t.Helper()
@@ -61,10 +68,14 @@ func source(t testing.TB) string {
 		os.Chmod(filepath.Join(dir, "tiny"), 0o755|fs.ModeSetuid|fs.ModeSticky),
 		os.Link(filepath.Join(dir, "tiny"), filepath.Join(dir, "twin")),
 		os.Chtimes(filepath.Join(dir, "inline"), time.Unix(1_000_000_000, 123_456_789), time.Unix(1_500_000_000, 987_654_321)),
-		syscall.Setxattr(filepath.Join(dir, "inline"), "user.note", []byte("kept"), 0),
 	)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for name, value := range attributes {
+		if err := syscall.Setxattr(filepath.Join(dir, "inline"), name, []byte(value), 0); err != nil {
+			t.Logf("NOT TESTED: attribute %s: %v", name, err)
+		}
 	}
 	return dir
 }
@@ -148,6 +159,10 @@ func TestImages(t *testing.T) {
 			if m, ok := tr.Mount("/"); !ok || m.Type != c.kind {
 				t.Errorf("type %q, want %q", m.Type, c.kind)
 			}
+			if many, err := tr.find("stat", "/many"); c.what == "1 KiB blocks" && (err != nil || many.node.flags&0x1000 == 0) {
+				t.Errorf("/many has no hash tree: %v", err)
+			}
+			judgeAttributes(t, tr, filepath.Join(dir, "inline"))
 			if n := compare(t, tr, dir); n < 715 {
 				t.Errorf("%d names compared, want at least 715", n)
 			}
@@ -238,6 +253,31 @@ func judgeContent(t *testing.T, tr *Tree, p artifacts.Path, name string) {
 			t.Errorf("%s: no hole from %d to %d", p, at, r.Offset)
 		}
 		at = r.Offset + r.Length
+	}
+}
+
+func judgeAttributes(t *testing.T, tr *Tree, name string) {
+	t.Helper()
+	if tr.mounts["/"].volume.compat&0x8 == 0 { // revision 0 knows no attributes
+		return
+	}
+	f, err := tr.Open("/inline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := f.(artifacts.DetailedFile).Details()
+	if err != nil {
+		t.Errorf("attributes: %v", err)
+	}
+	for attribute := range attributes {
+		want := make([]byte, 4096)
+		n, err := syscall.Getxattr(name, attribute, want)
+		if err != nil { // it could not be set
+			continue
+		}
+		if got := d.Xattrs[attribute]; !bytes.Equal(got, want[:n]) {
+			t.Errorf("%s: %q, want %q", attribute, got, want[:n])
+		}
 	}
 }
 

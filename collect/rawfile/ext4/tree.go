@@ -40,6 +40,10 @@ type place struct {
 	path artifacts.Path
 }
 
+func (at place) same(other place) bool {
+	return at.node.number == other.node.number && at.device == other.device
+}
+
 // Bounds of a walk.
 const (
 	maxLinks = 40 // as the kernel's, path_resolution(7)
@@ -83,6 +87,9 @@ func (t *Tree) walk(p string) (place, error) {
 		next, err := t.step(here, name)
 		if err != nil {
 			return place{}, err
+		}
+		if next.node.kind() == artifacts.Directory && slices.ContainsFunc(stack, next.same) {
+			return place{}, damaged("a folder lies in itself: inode %d", next.node.number)
 		}
 		if next.node.kind() != artifacts.Symlink || len(names) == 0 {
 			stack = append(stack, next)
