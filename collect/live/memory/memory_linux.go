@@ -72,6 +72,9 @@ func put(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, from io
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	if given := s.given.Load(); given < im.Size {
+		return fmt.Errorf("physical memory: the image ends after %d of %d bytes", given, im.Size)
+	}
 	return nil
 }
 

@@ -9,14 +9,18 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"spor/artifacts"
+	"spor/collect"
 	"spor/collect/host"
 	"spor/collect/live/livetest"
 )
@@ -207,5 +211,55 @@ func TestSymbols(t *testing.T) {
 	rec = &kept{}
 	if err := Symbols.Collect(t.Context(), made(tree, nil), rec); err != nil || !slices.Contains(rec.Taken, "/proc/kallsyms") {
 		t.Errorf("took %q, %v; want the symbols", rec.Taken, err)
+	}
+}
+
+// sink keeps what the engine stores.
+type sink map[string][]byte
+
+func (s sink) Put(_ context.Context, it artifacts.Item, r io.Reader) (artifacts.Stored, error) {
+	b, err := io.ReadAll(r)
+	s[it.Name] = b
+	return artifacts.Stored{Name: it.Name, Size: int64(len(b)), Cut: err}, nil
+}
+
+// Through the engine, an image with bad pages is whole in size and said to lack them; none at all, and one that was cut
+// off, are gaps that matter.
+func TestOutcomes(t *testing.T) {
+	core := madeCore(direct()...)
+	segments, err := parseCore(bytes.NewReader(core), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := segments[1].offset
+	tree := livetest.Tree{"/proc/iomem": livetest.Text(iomem), kcore: livetest.Text("x")}
+	whole := len(limeOf(Range{0x1000, 0x4000}, Range{0x100000, 0x120000}, Range{0x130000, 0x138000}))
+	for _, c := range []struct {
+		name   string
+		files  artifacts.Files
+		size   int
+		status artifacts.Status
+		reason string
+		gap    bool
+	}{
+		{"bad pages", cored{tree.Files(), torn{bytes.NewReader(core), bad, bad + 3*pageSize, syscall.EFAULT}}, whole, artifacts.Truncated, "3 pages", false},
+		{"ends early", cored{tree.Files(), bytes.NewReader(core[:bad])}, 32 + 0x3000 + 32, artifacts.Truncated, "the image ends after", true},
+		{"no kcore", livetest.Tree{"/proc/iomem": livetest.Text(iomem)}.Files(), 0, artifacts.Failed, "no /proc/kcore", true},
+	} {
+		got := sink{}
+		h := &artifacts.Host{OS: artifacts.Linux, Files: c.files, Live: true}
+		opts := collect.Options{Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+		report, err := collect.Run(t.Context(), h, []*artifacts.Collector{Physical}, got, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got[imageName]) != c.size {
+			t.Errorf("%s: image of %d bytes, want %d", c.name, len(got[imageName]), c.size)
+		}
+		if !slices.ContainsFunc(report.Outcomes, func(o artifacts.Outcome) bool {
+			return o.Source == "memory" && o.Status == c.status && strings.Contains(o.Reason, c.reason) && o.Gap == c.gap
+		}) {
+			t.Errorf("%s: outcomes %+v; want one %v, %q, gap %v", c.name, report.Outcomes, c.status, c.reason, c.gap)
+		}
 	}
 }

@@ -32,12 +32,19 @@ type stream struct {
 	from       io.ReaderAt
 	parts      []part
 	unreadable atomic.Int64 // pages; read by others while a read may hang
+	given      atomic.Int64 // bytes
 }
 
 var errEnded = errors.New("the source ended early")
 
 // Read implements io.Reader.
 func (s *stream) Read(b []byte) (int, error) {
+	n, err := s.read(b)
+	s.given.Add(int64(n))
+	return n, err
+}
+
+func (s *stream) read(b []byte) (int, error) {
 	if s.ctx.Err() != nil {
 		return 0, context.Cause(s.ctx)
 	}
