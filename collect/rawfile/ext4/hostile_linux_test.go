@@ -188,13 +188,15 @@ func TestTimes(t *testing.T) {
 	}
 }
 
-// FuzzVolume reads whatever calls itself a volume.
+// FuzzVolume changes two words of a volume, wherever they lie.
 func FuzzVolume(f *testing.F) {
-	f.Add(small(f, "-t", "ext4"), uint32(1024+0x60), uint32(7))
-	f.Fuzz(func(_ *testing.T, image []byte, at, word uint32) {
-		if len(image) > 4 {
-			le.PutUint32(image[at%uint32(len(image)-4):], word)
-		}
+	whole := small(f, "-t", "ext4")
+	f.Add(uint32(1024+0x60), uint32(7), uint32(1024+0x18), uint32(1))
+	f.Add(uint32(5*1024+8), uint32(0), uint32(60*1024+0x28), uint32(0x0004f30a))
+	f.Fuzz(func(_ *testing.T, at, word, other, second uint32) {
+		image := bytes.Clone(whole)
+		le.PutUint32(image[at%uint32(len(image)-4):], word)
+		le.PutUint32(image[other%uint32(len(image)-4):], second)
 		everything(image)
 	})
 }
