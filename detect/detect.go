@@ -88,6 +88,7 @@ type Detector struct {
 	Host string
 	Self []artifacts.Path // executables that are ours: no finding is about them
 
+	maybe  Finding // what a rule looks at: most evidence is no finding
 	found  []Finding
 	listed map[string]int // findings by rule
 	last   map[string]int // index in found of the rule's last
@@ -159,31 +160,31 @@ func (d *Detector) WantsLive(collector string) bool {
 
 // Item shows an item, and the beginning of its content where Wants said so.
 func (d *Detector) Item(it *artifacts.Item, stored artifacts.Stored, text []byte) {
-	var f Finding // one for all rules: most items are no finding
+	f := &d.maybe
 	for _, r := range Rules {
 		if r.Item == nil && r.File == nil {
 			continue
 		}
-		f = Finding{Path: it.Origin, Item: cmp.Or(stored.Name, it.Name), SHA256: stored.SHA256, Time: it.Times.Modified}
-		if r.Item != nil && r.Item(it, &f) || r.File != nil && r.File(it.Origin) && r.Text(text, &f) {
-			d.add(r, f)
+		*f = Finding{Path: it.Origin, Item: cmp.Or(stored.Name, it.Name), SHA256: stored.SHA256, Time: it.Times.Modified}
+		if r.Item != nil && r.Item(it, f) || r.File != nil && r.File(it.Origin) && r.Text(text, f) {
+			d.add(r, *f)
 		}
 	}
 }
 
 // Event shows one event.
 func (d *Detector) Event(e *timeline.Event) {
-	var f Finding // one for all rules
+	f := &d.maybe
 	for _, r := range Rules {
 		if r.Event == nil {
 			continue
 		}
-		f = Finding{Time: e.Time, Offset: e.Offset}
+		*f = Finding{Time: e.Time, Offset: e.Offset}
 		if e.Source != nil {
 			f.Path, f.SHA256, f.Host = e.Source.Path, e.Source.SHA256, e.Source.Host
 		}
-		if r.Event(e, &f) {
-			d.add(r, f)
+		if r.Event(e, f) {
+			d.add(r, *f)
 		}
 	}
 }

@@ -29,7 +29,7 @@ import (
 // Bounds of the events held on the host, in bytes. The rest is sealed under a key that never leaves memory, on the disk of
 // the bundle; where there is none, it is dropped.
 const (
-	timelineMemory = 12 << 20
+	timelineMemory = 8 << 20
 	streamedMemory = 24 << 20
 )
 

@@ -13,7 +13,7 @@ import (
 const (
 	frameSize  = 1 << 20         // of content, in a zstd frame: each can be decompressed without the others
 	frameDelay = 2 * time.Second // after which a frame that is not full goes its way
-	frameQueue = 4               // frames on their way
+	frameQueue = 3               // frames on their way: one for each worker, one for the seal
 	workers    = 2
 )
 
@@ -44,7 +44,8 @@ type frame struct {
 }
 
 func newCodec() (*zstd.Encoder, error) {
-	return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(workers), zstd.WithWindowSize(frameSize))
+	return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(workers), zstd.WithWindowSize(frameSize),
+		zstd.WithLowerEncoderMem(true))
 }
 
 func newFrames(to io.Writer, flush func() error, codec *zstd.Encoder) *frames {
