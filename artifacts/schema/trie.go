@@ -133,8 +133,10 @@ func (s states) enter() states {
 			all.addStar(st.star, st.left)
 		}
 	}
-	for i := 0; i < len(all); i++ { // what is added is looked at too
-		if st := all[i]; st.star != nil {
+	for next := 0; next < len(all); { // what is added on the way is looked at too
+		st := all[next]
+		next++
+		if st.star != nil {
 			all.addNode(&st.star.next)
 		} else {
 			for _, e := range st.at.stars {
