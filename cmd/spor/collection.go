@@ -282,8 +282,9 @@ func (c *collection) hint(code cli.Code) string {
 
 // boundedBuffer keeps the first maxLog bytes.
 type boundedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu      sync.Mutex
+	b       bytes.Buffer
+	dropped int // writes, each a line
 }
 
 func (b *boundedBuffer) Write(p []byte) (int, error) {
@@ -291,13 +292,19 @@ func (b *boundedBuffer) Write(p []byte) (int, error) {
 	defer b.mu.Unlock()
 	if b.b.Len()+len(p) <= maxLog {
 		b.b.Write(p)
+	} else {
+		b.dropped++
 	}
 	return len(p), nil
 }
 
-// Bytes is what was kept.
+// Bytes is what was kept, and at its end how many lines were not.
 func (b *boundedBuffer) Bytes() []byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return bytes.Clone(b.b.Bytes())
+	kept := bytes.Clone(b.b.Bytes())
+	if b.dropped > 0 {
+		kept = fmt.Appendf(kept, `{"level":"WARN","msg":"log cut","lines_left_out":%d}`+"\n", b.dropped)
+	}
+	return kept
 }

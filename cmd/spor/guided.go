@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,22 +12,24 @@ import (
 	"spor/cmd/internal/cli"
 )
 
-// guided is the program without arguments, as it is double-clicked: with a kit beside it, it collects as the kit says
-// and keeps the window open; without one it explains itself.
+// guided is the program without arguments: with a kit beside it, it collects as the kit says; without one it explains
+// itself.
 func guided(ctx context.Context, cmd *cobra.Command, s cli.Streams) error {
 	k, _, err := loadKit("", time.Now())
-	if err == nil && k == nil {
-		err = cmd.Help()
-	} else if err == nil {
-		o := defaults()
-		err = runCollect(ctx, o, s)
+	switch {
+	case err != nil:
+		return err
+	case k == nil:
+		return cmd.Help()
 	}
-	if isTerminal(s.Out) && isTerminal(s.In) {
-		if err != nil {
-			fmt.Fprintf(s.Err, "spor: %v\n", err)
-		}
-		fmt.Fprint(s.Out, "\nPress Enter to close. ")
-		bufio.NewReader(s.In).ReadString('\n') //nolint:errcheck // whatever ends the line ends the wait
+	return runCollect(ctx, defaults(), s)
+}
+
+// keepWindow waits for Enter where the program was perhaps double-clicked and its window would close with it.
+func keepWindow(s cli.Streams) {
+	if runtime.GOOS != "windows" || !isTerminal(s.Out) || !isTerminal(s.In) {
+		return
 	}
-	return err
+	fmt.Fprint(s.Out, "\nPress Enter to close. ")
+	bufio.NewReader(s.In).ReadString('\n') //nolint:errcheck // whatever ends the line ends the wait
 }

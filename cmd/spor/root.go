@@ -36,7 +36,11 @@ as it can, and writes it as a bundle that only the CERT can open.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return guided(cmd.Context(), cmd, s) },
 	}
 	root.AddCommand(collectCommand(s), uploadCommand(s), listCommand(s), checkCommand(s), versionCommand(s), cli.ExitCodes())
-	return cli.Execute(ctx, root, args, s)
+	code := cli.Execute(ctx, root, args, s)
+	if len(args) == 0 {
+		keepWindow(s)
+	}
+	return code
 }
 
 func versionCommand(s cli.Streams) *cobra.Command {
