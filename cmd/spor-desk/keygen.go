@@ -101,6 +101,9 @@ func openKey(s cli.Streams, name, passphraseFile string) (*seal.Key, error) {
 		}
 		return key, nil
 	}
+	if name == "" {
+		return nil, cli.Fail(cli.Key, "give the private key with --key", errors.New("the bundle is sealed"))
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, cli.Fail(cli.Key, "", fmt.Errorf("key: %w", err))

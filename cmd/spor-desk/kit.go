@@ -126,6 +126,11 @@ func (o *kitOptions) kit(now time.Time) (k kit.Kit, recipients []string, err err
 	if err != nil {
 		return k, nil, usage(err)
 	}
+	if o.lang != "" {
+		if err := language(o.lang); err != nil {
+			return k, nil, err
+		}
+	}
 	k = kit.Kit{
 		Case: o.caseID, Upload: o.upload, Token: o.token, Pin: o.pin, Profiles: o.profiles, TLP: tlp.String(), Language: o.lang,
 		Contact: o.contact, Made: now.UTC().Truncate(time.Second),

@@ -52,6 +52,9 @@ type openOptions struct {
 
 // runOpen extracts into a folder that carries the mark of the unverified until the verdict is good.
 func runOpen(ctx context.Context, s cli.Streams, k keyOptions, files []string, o openOptions) error {
+	if err := language(o.lang); err != nil {
+		return err
+	}
 	if _, err := k.open(s); err != nil {
 		return err // before a folder is made
 	}
@@ -68,14 +71,18 @@ func runOpen(ctx context.Context, s cli.Streams, k keyOptions, files []string, o
 	if err != nil {
 		return err
 	}
-	if err := writeReport(ctx, o.out, filepath.Join(o.out, "report.html"), o.lang); err != nil && v.Whole() {
-		return cli.Fail(cli.Failed, "", fmt.Errorf("report: %w", err))
+	reported := writeReport(ctx, o.out, filepath.Join(o.out, "report.html"), o.lang)
+	if reported != nil {
+		fmt.Fprintf(s.Err, "spor-desk: warning: no report: %v\n", reported)
 	}
 	if v.Whole() { // the manifest has what the lists of the volumes have
 		if err := errors.Join(root.RemoveAll("volumes"), os.Remove(mark)); err != nil {
 			return cli.Fail(cli.Failed, "", err)
 		}
-		return tell(s, v, o.asJSON)
+		if err := tell(s, v, o.asJSON); err != nil || reported == nil {
+			return err
+		}
+		return cli.Fail(cli.Failed, "the evidence is verified and extracted; spor-desk report writes the page again", errors.New("the report could not be written"))
 	}
 	if err := markDifferences(mark, v); err != nil {
 		return cli.Fail(cli.Failed, "", err)
@@ -85,6 +92,14 @@ func runOpen(ctx context.Context, s cli.Streams, k keyOptions, files []string, o
 		fmt.Fprintf(s.Err, "spor-desk: recovered %d items; %s says what they are not\n", v.Items, mark)
 	}
 	return err
+}
+
+// language refuses a language that no page is written in, before anything is touched.
+func language(lang string) error {
+	if slices.Contains(report.Languages, lang) {
+		return nil
+	}
+	return cli.Fail(cli.Usage, "", fmt.Errorf("no language is called %q: %s", lang, strings.Join(report.Languages, ", ")))
 }
 
 // newFolder opens a folder that is empty or was not there.

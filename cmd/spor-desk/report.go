@@ -33,6 +33,9 @@ func reportCommand(s cli.Streams) *cobra.Command {
 }
 
 func runReport(ctx context.Context, s cli.Streams, k keyOptions, inputs []string, out, lang string) error {
+	if err := language(lang); err != nil {
+		return err
+	}
 	st, err := os.Stat(inputs[0])
 	if err != nil {
 		return cli.Fail(cli.Usage, "", err)
