@@ -11,6 +11,7 @@ import (
 
 	"spor/artifacts"
 	"spor/collect/rawfile/ext4"
+	"spor/collect/rawfile/tree"
 )
 
 // An extVolume is a partition with ext2, ext3 or ext4 on it.
@@ -52,7 +53,7 @@ func linuxDisk(f *os.File, parts []partition, name string, anyVolume bool) (*art
 		root = 0
 		say(artifacts.Skipped, "no volume holds /etc/os-release or /etc/passwd: %s is read as /", volumes[root].partition)
 	}
-	t := ext4.NewTree(volumes[root].Volume, volumes[root].String())
+	t := tree.New(volumes[root].Volume, volumes[root].String())
 	places := fstab(t)
 	for i, v := range volumes {
 		place := places[v.UUID]
@@ -77,7 +78,7 @@ func (v extVolume) String() string { return v.partition.String() }
 
 // hasLinux tells whether the volume is the root of a system.
 func (v extVolume) hasLinux() bool {
-	t := ext4.NewTree(v.Volume, "")
+	t := tree.New(v.Volume, "")
 	return slices.ContainsFunc([]artifacts.Path{"/etc/os-release", "/etc/passwd"}, func(p artifacts.Path) bool {
 		_, err := t.Lstat(p)
 		return err == nil
@@ -88,7 +89,7 @@ func (v extVolume) hasLinux() bool {
 const maxFstab = 64 << 10
 
 // fstab gives where volumes belong, by UUID in lower case or LABEL=name (fstab(5)).
-func fstab(t *ext4.Tree) map[string]artifacts.Path {
+func fstab(t *tree.Tree) map[string]artifacts.Path {
 	places := map[string]artifacts.Path{}
 	f, err := t.Open("/etc/fstab")
 	if err != nil {

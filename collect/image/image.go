@@ -31,7 +31,7 @@ func Folder(dir string) (*artifacts.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &tree{root: root, os: artifacts.Linux}
+	t := &folder{root: root, os: artifacts.Linux}
 	h := &artifacts.Host{Files: t, Root: os.Geteuid() <= 0}
 	var below []artifacts.Mount
 	if below, err = mountsBelow(dir); err != nil {
@@ -54,20 +54,20 @@ func Folder(dir string) (*artifacts.Host, error) {
 	return h, nil
 }
 
-// tree is a folder as the file systems of a host.
-type tree struct {
+// folder is a directory as the file systems of a host.
+type folder struct {
 	root   *os.Root
 	os     artifacts.OS
 	mounts map[artifacts.Path]artifacts.Mount
 }
 
-var _ artifacts.Files = (*tree)(nil)
+var _ artifacts.Files = (*folder)(nil)
 
 // drive is where a Windows tree begins: which letter it had, the folder does not tell.
 const drive = `C:\`
 
 // Roots implements artifacts.Files.
-func (t *tree) Roots() []artifacts.Path {
+func (t *folder) Roots() []artifacts.Path {
 	if t.os == artifacts.Windows {
 		return []artifacts.Path{drive}
 	}
@@ -75,7 +75,7 @@ func (t *tree) Roots() []artifacts.Path {
 }
 
 // name is a host's path as a name below the folder.
-func (t *tree) name(p artifacts.Path) (string, error) {
+func (t *folder) name(p artifacts.Path) (string, error) {
 	s := string(p)
 	if t.os == artifacts.Windows {
 		if len(s) < 2 || !strings.EqualFold(s[:2], drive[:2]) || strings.Contains(s, "/") {
@@ -90,7 +90,7 @@ func (t *tree) name(p artifacts.Path) (string, error) {
 }
 
 // host is a name below the folder as a path of the host.
-func (t *tree) host(name string) artifacts.Path {
+func (t *folder) host(name string) artifacts.Path {
 	name = strings.Trim(name, "/")
 	if t.os == artifacts.Windows {
 		return drive + artifacts.Path(strings.ReplaceAll(name, "/", `\`))
@@ -99,7 +99,7 @@ func (t *tree) host(name string) artifacts.Path {
 }
 
 // Lstat implements artifacts.Files.
-func (t *tree) Lstat(p artifacts.Path) (artifacts.Stat, error) {
+func (t *folder) Lstat(p artifacts.Path) (artifacts.Stat, error) {
 	name, err := t.name(p)
 	if err != nil {
 		return artifacts.Stat{}, err
@@ -125,7 +125,7 @@ func said(err error, p artifacts.Path) error {
 
 // ReadDir implements artifacts.Files. A name that a Windows path cannot hold, because there is a backslash in it, is
 // left out and said in the error.
-func (t *tree) ReadDir(p artifacts.Path) ([]artifacts.DirEntry, error) {
+func (t *folder) ReadDir(p artifacts.Path) ([]artifacts.DirEntry, error) {
 	name, err := t.name(p)
 	if err != nil {
 		return nil, err
@@ -170,7 +170,7 @@ func kind(m fs.FileMode) artifacts.Kind {
 }
 
 // Readlink implements artifacts.Files.
-func (t *tree) Readlink(p artifacts.Path) (artifacts.Path, error) {
+func (t *folder) Readlink(p artifacts.Path) (artifacts.Path, error) {
 	name, err := t.name(p)
 	if err != nil {
 		return "", err
@@ -184,7 +184,7 @@ func (t *tree) Readlink(p artifacts.Path) (artifacts.Path, error) {
 
 // Open implements artifacts.Files. What is no regular file is seen before it is opened; should it be swapped in
 // between, it is opened without waiting and closed at once.
-func (t *tree) Open(p artifacts.Path) (artifacts.File, error) {
+func (t *folder) Open(p artifacts.Path) (artifacts.File, error) {
 	name, err := t.name(p)
 	if err != nil {
 		return nil, err
@@ -208,7 +208,7 @@ func (t *tree) Open(p artifacts.Path) (artifacts.File, error) {
 }
 
 // Mount implements artifacts.Files: what is mounted at the folder and below it, where the system we run on tells.
-func (t *tree) Mount(p artifacts.Path) (artifacts.Mount, bool) {
+func (t *folder) Mount(p artifacts.Path) (artifacts.Mount, bool) {
 	m, ok := t.mounts[p]
 	return m, ok
 }
@@ -233,7 +233,7 @@ func (f *file) Method() string { return f.method }
 
 // child finds a name in a directory without regard to case, and gives its path below the folder; empty where there is
 // none. An exact spelling goes first.
-func (t *tree) child(dir, name string) string {
+func (t *folder) child(dir, name string) string {
 	if dir == "" {
 		return ""
 	}

@@ -77,7 +77,7 @@ func openDir(root *os.Root, name string) (*os.File, error) {
 }
 
 // stat adds the birth time, which only statx(2) tells, to what is known of a name.
-func (t *tree) stat(name string, info fs.FileInfo) artifacts.Stat {
+func (t *folder) stat(name string, info fs.FileInfo) artifacts.Stat {
 	st := statOf(info)
 	dir, err := t.root.OpenFile(path.Dir(name), unix.O_PATH|unix.O_DIRECTORY, 0)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 // TestOddNames holds that names need not be UTF-8, and come in order of their bytes.
 func TestOddNames(t *testing.T) {
-	h := folder(t, "d/b", "d/evil\xff.log", "d/a", "d/\xe9")
+	h := opened(t, "d/b", "d/evil\xff.log", "d/a", "d/\xe9")
 	list, err := h.Files.ReadDir("/d")
 	if err != nil {
 		t.Fatal(err)

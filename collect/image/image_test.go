@@ -41,7 +41,7 @@ func plant(t testing.TB, lines ...string) string {
 	return dir
 }
 
-func folder(t testing.TB, lines ...string) *artifacts.Host {
+func opened(t testing.TB, lines ...string) *artifacts.Host {
 	t.Helper()
 	h, err := Folder(plant(t, lines...))
 	if err != nil {
@@ -51,7 +51,7 @@ func folder(t testing.TB, lines ...string) *artifacts.Host {
 }
 
 func TestLinuxFolder(t *testing.T) {
-	h := folder(t,
+	h := opened(t,
 		"etc/passwd=root:x:0:0:root:/root:/bin/bash\nanna:x:1000:1000::/home/anna:/bin/zsh\n#x\nbad\n",
 		"etc/hostname=web1\n", "etc/machine-id=0123456789abcdef0123456789abcdef\n",
 		"etc/os-release -> ../usr/lib/os-release", "usr/lib/os-release=NAME=\"Debian\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION_ID=\"12\"\n",
@@ -76,7 +76,7 @@ func TestWindowsFolder(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("this system folds case by itself")
 	}
-	h := folder(t,
+	h := opened(t,
 		"WINDOWS/system32/config/SYSTEM", "WINDOWS/system32/config/systemprofile/", "Users/anna/NTUSER.DAT", "Users/Public/", "Users/All Users -> ../ProgramData",
 		"Users/Default/", "ProgramData/x", "Program Files (x86)/", `Users/odd\name`,
 	)

@@ -16,7 +16,7 @@ func openFile(root *os.Root, name string) (f *os.File, method string, err error)
 
 func openDir(root *os.Root, name string) (*os.File, error) { return root.Open(name) }
 
-func (*tree) stat(_ string, info fs.FileInfo) artifacts.Stat { return statOf(info) }
+func (*folder) stat(_ string, info fs.FileInfo) artifacts.Stat { return statOf(info) }
 
 func (*file) stat(info fs.FileInfo) artifacts.Stat { return statOf(info) }
 

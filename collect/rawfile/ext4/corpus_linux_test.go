@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"spor/artifacts"
+	"spor/collect/rawfile/tree"
 )
 
 // TestCorpus compares real volumes with what debugfs says of each name, content included.
@@ -41,7 +42,7 @@ func TestCorpus(t *testing.T) {
 			if err := os.WriteFile(image, b, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if n := judgeByDebugfs(t, tree(t, image), image, "/"); n != c.names {
+			if n := judgeByDebugfs(t, grown(t, image), image, "/"); n != c.names {
 				t.Errorf("%d names, want %d", n, c.names)
 			}
 		})
@@ -79,7 +80,7 @@ func unpack(name string) ([]byte, error) {
 var shown = regexp.MustCompile(`Inode: (\d+)(?s:.*)Group:.* Size: (\d+)`)
 
 // judgeByDebugfs compares what lies below a folder, and counts it.
-func judgeByDebugfs(t *testing.T, tr *Tree, image string, dir artifacts.Path) (names int) {
+func judgeByDebugfs(t *testing.T, tr *tree.Tree, image string, dir artifacts.Path) (names int) {
 	t.Helper()
 	list, err := tr.ReadDir(dir)
 	if err != nil {

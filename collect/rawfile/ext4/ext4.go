@@ -1,6 +1,6 @@
 // Package ext4 reads ext2, ext3 and ext4 from an image by its own structures, without mounting it: a Volume is one file
-// system, a Tree is one or several of them as the Files of a Linux host. Nothing is written, the journal is not
-// replayed, and whatever the structures claim, reading ends: every list, depth and size is bounded.
+// system, to be put into a tree.Tree. Nothing is written, the journal is not replayed, and whatever the structures claim,
+// reading ends: every list, depth and size is bounded.
 //
 // The structures are those of the kernel's Documentation/filesystems/ext4 and of fs/ext4/ext4.h.
 package ext4

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"spor/artifacts"
+	"spor/collect/rawfile/tree"
 )
 
 // small makes a volume of one MiB with a file of several runs, a folder and links.
@@ -42,7 +43,7 @@ func everything(image []byte) (names int, content int64) {
 	if err != nil {
 		return 0, 0
 	}
-	t := NewTree(v, "the volume")
+	t := tree.New(v, "the volume")
 	todo := []artifacts.Path{"/"}
 	for len(todo) > 0 && names < 1000 && content < 64<<20 {
 		dir := todo[0]
@@ -133,8 +134,8 @@ func TestFolderInItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := NewTree(v, "").Lstat("/sub/text"); !errors.Is(err, ErrDamaged) {
-		t.Errorf("the root below itself: %v, want %v", err, ErrDamaged)
+	if _, err := tree.New(v, "").Lstat("/sub/text"); !errors.Is(err, tree.ErrLoop) {
+		t.Errorf("the root below itself: %v, want %v", err, tree.ErrLoop)
 	}
 }
 
@@ -147,11 +148,11 @@ func TestSaid(t *testing.T) {
 	image := made(t, dir, "4M", "-t", "ext4", "-b", "1024", "-O", "encrypt,large_dir", "-N", "32")
 	tool(t, "debugfs", "-w", "-R", "set_inode_field /secret flags 0x80800", image)
 	tool(t, "debugfs", "-w", "-R", "feature needs_recovery", image)
-	tr := tree(t, image)
+	tr := grown(t, image)
 	if _, err := tr.Open("/secret"); !errors.Is(err, ErrEncrypted) {
 		t.Errorf("an encrypted file: %v, want %v", err, ErrEncrypted)
 	}
-	if notes := strings.Join(tr.mounts["/"].volume.Notes(), "; "); !strings.Contains(notes, "journal is not replayed") {
+	if notes := strings.Join(opened(t, image).Notes(), "; "); !strings.Contains(notes, "journal is not replayed") {
 		t.Errorf("notes %q say nothing of the journal", notes)
 	}
 	if st, err := tr.Lstat("/secret"); err != nil || st.Size != 6 {

@@ -1,4 +1,6 @@
-package ext4
+// Package tree makes trees of files, as a host knows them, out of volumes that are read by their own structures: a Tree
+// is the file systems of a Linux host, a Drive is one volume under a letter of Windows.
+package tree
 
 import (
 	"errors"
@@ -10,38 +12,68 @@ import (
 	"spor/artifacts"
 )
 
+// A Volume is one file system. It is safe for concurrent use, as its nodes are.
+type Volume interface {
+	FileSystem() string // "ext4", "XFS", "FAT32"
+	Root() (Node, error)
+}
+
+// A Node is a file, folder or link of a volume.
+type Node interface {
+	Stat() artifacts.Stat
+	// Names lists a folder in order of name. Those that were read before an error are returned with it.
+	Names() ([]artifacts.DirEntry, error)
+	// Child gives what a folder has under a name; fs.ErrNotExist where there is none. Whether case matters is the file
+	// system's affair.
+	Child(name string) (Node, error)
+	// Link gives a symbolic link's text.
+	Link() (string, error)
+	// Content prepares a regular file for reading.
+	Content() (Content, error)
+	Details() (artifacts.Details, error)
+}
+
+// A Content is what a file holds. Reading behind its size gives io.EOF.
+type Content interface {
+	io.ReaderAt
+	Size() int64 // bytes
+	// Extents is that of artifacts.SparseFile.
+	Extents(most int) (runs []artifacts.Extent, whole bool, err error)
+}
+
 // A Tree is the file systems of a Linux host, each at its place. It is safe for concurrent use once it is set up.
 type Tree struct {
 	mounts map[artifacts.Path]mounted
 }
 
 type mounted struct {
-	volume *Volume
+	volume Volume
 	source string
 	device uint64
 }
 
 var _ artifacts.Files = (*Tree)(nil)
 
-// NewTree makes a tree of the volume that is "/". The source names the volume in words.
-func NewTree(root *Volume, source string) *Tree {
+// New makes a tree of the volume that is "/". The source names the volume in words.
+func New(root Volume, source string) *Tree {
 	return &Tree{mounts: map[artifacts.Path]mounted{"/": {root, source, 1}}}
 }
 
 // Attach puts a volume at a folder, given by a clean path without links. It is for the time before the tree is read.
-func (t *Tree) Attach(p artifacts.Path, v *Volume, source string) {
+func (t *Tree) Attach(p artifacts.Path, v Volume, source string) {
 	t.mounts[p] = mounted{v, source, uint64(len(t.mounts) + 1)}
 }
 
 // A place is where a walk stands: a thing of a volume and its path without links.
 type place struct {
 	mounted
-	node *inode
+	node Node
+	stat artifacts.Stat
 	path artifacts.Path
 }
 
 func (at place) same(other place) bool {
-	return at.node.number == other.node.number && at.device == other.device
+	return at.stat.Inode != 0 && at.stat.Inode == other.stat.Inode && at.device == other.device
 }
 
 // Bounds of a walk.
@@ -77,7 +109,7 @@ func (t *Tree) walk(p string) (place, error) {
 		name := names[0]
 		names = names[1:]
 		here := stack[len(stack)-1]
-		if here.node.kind() != artifacts.Directory {
+		if here.stat.Kind != artifacts.Directory {
 			return place{}, fs.ErrNotExist
 		}
 		if name == ".." {
@@ -88,17 +120,17 @@ func (t *Tree) walk(p string) (place, error) {
 		if err != nil {
 			return place{}, err
 		}
-		if next.node.kind() == artifacts.Directory && slices.ContainsFunc(stack, next.same) {
-			return place{}, damaged("a folder lies in itself: inode %d", next.node.number)
+		if next.stat.Kind == artifacts.Directory && slices.ContainsFunc(stack, next.same) {
+			return place{}, ErrLoop
 		}
-		if next.node.kind() != artifacts.Symlink || len(names) == 0 {
+		if next.stat.Kind != artifacts.Symlink || len(names) == 0 {
 			stack = append(stack, next)
 			continue
 		}
 		if links++; links > maxLinks {
 			return place{}, errors.New("too many links")
 		}
-		text, err := next.volume.link(next.node)
+		text, err := next.node.Link()
 		if err != nil {
 			return place{}, err
 		}
@@ -110,6 +142,9 @@ func (t *Tree) walk(p string) (place, error) {
 	return stack[len(stack)-1], nil
 }
 
+// ErrLoop is in the chain of errors about a folder that lies in itself, which only damage makes.
+var ErrLoop = errors.New("damaged: a folder lies in itself")
+
 // split gives the names of a path that mean something.
 func split(p string) []string {
 	return slices.DeleteFunc(strings.Split(p, "/"), func(s string) bool { return s == "" || s == "." })
@@ -118,8 +153,11 @@ func split(p string) []string {
 // enter gives the top of what is mounted at a path.
 func (t *Tree) enter(p artifacts.Path) (place, error) {
 	m := t.mounts[p]
-	n, err := m.volume.inode(rootInode)
-	return place{m, n, p}, err
+	n, err := m.volume.Root()
+	if err != nil {
+		return place{}, err
+	}
+	return place{m, n, n.Stat(), p}, nil
 }
 
 // step goes from a folder to a name in it. A name that was read before damage is found all the same.
@@ -128,15 +166,11 @@ func (t *Tree) step(here place, name string) (place, error) {
 	if _, ok := t.mounts[path]; ok {
 		return t.enter(path)
 	}
-	list, err := here.volume.folder(here.node)
-	if e, ok := find(list, name); ok {
-		n, err := here.volume.inode(e.inode)
-		return place{here.mounted, n, path}, err
-	}
+	n, err := here.node.Child(name)
 	if err != nil {
 		return place{}, err
 	}
-	return place{}, fs.ErrNotExist
+	return place{here.mounted, n, n.Stat(), path}, nil
 }
 
 // Roots implements artifacts.Files.
@@ -148,11 +182,11 @@ func (t *Tree) Lstat(p artifacts.Path) (artifacts.Stat, error) {
 	if err != nil {
 		return artifacts.Stat{}, err
 	}
-	return at.stat(), nil
+	return at.described(), nil
 }
 
-func (at place) stat() artifacts.Stat {
-	st := at.node.stat()
+func (at place) described() artifacts.Stat {
+	st := at.stat
 	st.Device = at.device
 	return st
 }
@@ -163,18 +197,18 @@ func (t *Tree) ReadDir(p artifacts.Path) ([]artifacts.DirEntry, error) {
 	if err != nil {
 		return nil, err
 	}
-	if at.node.kind() != artifacts.Directory {
+	return at.list(p)
+}
+
+func (at place) list(p artifacts.Path) ([]artifacts.DirEntry, error) {
+	if at.stat.Kind != artifacts.Directory {
 		return nil, &fs.PathError{Op: "readdir", Path: p.String(), Err: errors.New("not a directory")}
 	}
-	list, err := at.volume.folder(at.node)
+	list, err := at.node.Names()
 	if err != nil {
 		err = &fs.PathError{Op: "readdir", Path: p.String(), Err: err}
 	}
-	entries := make([]artifacts.DirEntry, 0, len(list))
-	for _, e := range list {
-		entries = append(entries, artifacts.DirEntry{Name: e.name, Kind: e.kind})
-	}
-	return entries, err
+	return list, err
 }
 
 // Readlink implements artifacts.Files.
@@ -184,8 +218,8 @@ func (t *Tree) Readlink(p artifacts.Path) (artifacts.Path, error) {
 		return "", err
 	}
 	text := ""
-	if err = fs.ErrInvalid; at.node.kind() == artifacts.Symlink {
-		text, err = at.volume.link(at.node)
+	if err = fs.ErrInvalid; at.stat.Kind == artifacts.Symlink {
+		text, err = at.node.Link()
 	}
 	if err != nil {
 		return "", &fs.PathError{Op: "readlink", Path: p.String(), Err: err}
@@ -199,7 +233,7 @@ func (t *Tree) Mount(p artifacts.Path) (artifacts.Mount, bool) {
 	if !ok {
 		return artifacts.Mount{}, false
 	}
-	return artifacts.Mount{Path: p, Type: m.volume.Type, Source: m.source}, true
+	return artifacts.Mount{Path: p, Type: m.volume.FileSystem(), Source: m.source}, true
 }
 
 // Open implements artifacts.Files.
@@ -208,78 +242,5 @@ func (t *Tree) Open(p artifacts.Path) (artifacts.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if at.node.kind() != artifacts.Regular {
-		return nil, &fs.PathError{Op: "open", Path: p.String(), Err: artifacts.ErrNotRegular}
-	}
-	c, err := at.volume.content(at.node)
-	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: p.String(), Err: err}
-	}
-	return &file{SectionReader: io.NewSectionReader(c, 0, c.size), content: c, at: at}, nil
-}
-
-// content prepares a file for reading.
-func (v *Volume) content(n *inode) (*content, error) {
-	c := &content{v: v, size: n.size}
-	if n.flags&encrypted != 0 {
-		return nil, ErrEncrypted
-	}
-	if n.flags&inlineData != 0 {
-		c.inline = v.inline(n)
-		if n.size > int64(len(c.inline)) {
-			return nil, damaged("%d bytes in inode %d", n.size, n.number)
-		}
-		return c, nil
-	}
-	var err error
-	c.runs, err = v.runs(n)
-	return c, err
-}
-
-// file is a regular file of a volume.
-type file struct {
-	*io.SectionReader
-	content *content
-	at      place
-}
-
-var (
-	_ artifacts.SparseFile   = (*file)(nil)
-	_ artifacts.DetailedFile = (*file)(nil)
-)
-
-// Close implements io.Closer.
-func (*file) Close() error { return nil }
-
-// Stat implements artifacts.File.
-func (f *file) Stat() (artifacts.Stat, error) { return f.at.stat(), nil }
-
-// Method implements artifacts.File.
-func (*file) Method() string { return "raw ext4" }
-
-// Extents implements artifacts.SparseFile.
-func (f *file) Extents(most int) (runs []artifacts.Extent, whole bool, err error) {
-	if f.content.inline != nil {
-		return []artifacts.Extent{{Length: f.content.size}}, true, nil
-	}
-	size := f.content.v.block
-	for _, r := range f.content.runs {
-		from := int64(r.first) * size
-		length := min(int64(r.count)*size, f.content.size-from)
-		if k := len(runs) - 1; k >= 0 && runs[k].Offset+runs[k].Length == from {
-			runs[k].Length += length
-			continue
-		}
-		if len(runs) == most {
-			return nil, false, nil
-		}
-		runs = append(runs, artifacts.Extent{Offset: from, Length: length})
-	}
-	return runs, true, nil
-}
-
-// Details implements artifacts.DetailedFile.
-func (f *file) Details() (d artifacts.Details, err error) {
-	d.Xattrs, err = f.content.v.attributes(f.at.node)
-	return d, err
+	return at.open(p)
 }
