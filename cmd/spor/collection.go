@@ -23,7 +23,6 @@ import (
 	"spor/package/manifest"
 	"spor/package/seal"
 	"spor/timeline"
-	"spor/timeline/formats"
 )
 
 // Bounds of the events held on the host, in bytes. The rest is sealed under a key that never leaves memory, on the disk of
@@ -80,7 +79,7 @@ func (c *collection) begin() error {
 	name := c.host.Identity.Hostname
 	c.detect = &detect.Detector{Host: name, Self: c.host.Self}
 	c.tap = &detect.Tap{Detector: c.detect, Next: &timeline.Tap{
-		Next: w, Formats: formats.All(), Add: c.sorter.Add, Host: name, Zone: timeline.Zone(c.host.Clock, c.zoneRules), Since: c.since,
+		Next: w, Formats: parsers(), Add: c.sorter.Add, Host: name, Zone: timeline.Zone(c.host.Clock, c.zoneRules), Since: c.since,
 	}}
 	for _, l := range c.lost {
 		c.step(c.operator, "collection begun anew", l.String())
