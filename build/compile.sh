@@ -14,6 +14,14 @@ read -ra flags <build/release/flags.txt
 if [ "$1 $2" = "spor windows" ]; then
   mapfile -t -O ${#flags[@]} flags <build/release/small.txt
 fi
-exec go build "${flags[@]}" \
+go build "${flags[@]}" \
   -ldflags "-s -w -buildid= -X main.version=$VERSION -X main.commit=$COMMIT -X main.certKey=${CERT_KEY:-}" \
   -o "$4" "./cmd/$1"
+
+# What Explorer, an inventory and an allow-list read of a program: name, version, and in the manifest that paths may be long
+# and that no more rights are asked for than it was started with.
+if [ "$GOOS" = windows ]; then
+  GOOS= GOARCH= go tool -modfile=build/tools/go.mod go-winres patch --in build/release/windows.json --no-backup \
+    --file-version "$VERSION" --product-version "$VERSION" "$4"
+  chmod 755 "$4"
+fi
