@@ -21,7 +21,10 @@ var (
 )
 
 // Call calls p, and says so where this system has no such function, where Proc.Call would panic. The error is that
-// alone: last is what GetLastError said, which means something only as the function's documentation says.
+// alone: last is what GetLastError said, which means something only as the function's documentation says. What pointers
+// among the arguments point to is kept, and on no stack, which might move meanwhile.
+//
+//go:uintptrescapes
 func Call(p *windows.LazyProc, args ...uintptr) (r uintptr, last windows.Errno, err error) {
 	if err := p.Find(); err != nil {
 		return 0, 0, fmt.Errorf("%s: %w (%w)", p.Name, errors.ErrUnsupported, err)
