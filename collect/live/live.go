@@ -11,6 +11,7 @@ import (
 	"spor/collect/live/identity"
 	"spor/collect/live/kernel"
 	"spor/collect/live/memory"
+	"spor/collect/live/modules"
 	"spor/collect/live/network"
 	"spor/collect/live/processes"
 	"spor/collect/live/services"
@@ -46,6 +47,8 @@ func All() []*artifacts.Collector {
 		network.DNS,
 		storage.Mounts,
 		storage.Devices,
+		modules.Drivers,
+		modules.Libraries,
 		memory.Symbols,
 	}, linux()...)
 }

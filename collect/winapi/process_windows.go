@@ -59,6 +59,15 @@ func Processes() ([]Process, error) {
 	return all, nil
 }
 
+// SystemInformation gives an answer of NtQuerySystemInformation as bytes.
+func SystemInformation(class int32) ([]byte, error) {
+	buf, err := systemInformation(class)
+	if err != nil || len(buf) == 0 {
+		return nil, err
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(&buf[0])), 8*len(buf)), nil
+}
+
 // systemInformation gives an answer of NtQuerySystemInformation, aligned as its structures want it.
 func systemInformation(class int32) ([]uint64, error) {
 	for size := uint32(1 << 20); size <= maxSnapshot; size *= 2 {

@@ -2,36 +2,18 @@ package processes
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"slices"
 	"strings"
-	"time"
 
 	"spor/artifacts"
+	"spor/collect/live/program"
 	"spor/collect/winapi"
 )
 
-// maxImage bounds how much of one executable is read, in bytes.
-const maxImage = 1 << 30
-
-// images are the executables that were read, by path in lower case: each is read once.
-type images map[string]image
-
-type image struct {
-	sha256   string
-	size     int64
-	modified time.Time
-	gone     bool
-	err      error
-}
-
-// describe fills in what the file says that a process was started from.
-func (m images) describe(ctx context.Context, files artifacts.Files, p *Process) {
+// describe fills in what the file says that a process was started from: the one that now has the name, for Windows lets
+// a running executable be renamed, and another take its place.
+func describe(ctx context.Context, files artifacts.Files, p *Process) {
 	path := string(p.Exe)
 	if path == "" {
 		return
@@ -40,54 +22,11 @@ func (m images) describe(ctx context.Context, files artifacts.Files, p *Process)
 		p.ExeError = "has no file: a process of the kernel"
 		return
 	}
-	key := strings.ToLower(path)
-	i, known := m[key]
-	if !known {
-		i = read(ctx, files, p.Exe)
-		m[key] = i
+	f := program.Look(ctx, files, p.Exe)
+	p.ExeSHA256, p.ExeSize, p.ExeModified, p.ExeDeleted, p.Signature, p.Version = f.SHA256, f.Size, f.Modified, f.Gone, f.Signature, f.Version
+	if f.Error != "" {
+		p.ExeError = f.Error
 	}
-	p.ExeSHA256, p.ExeSize, p.ExeModified, p.ExeDeleted = i.sha256, i.size, i.modified, i.gone
-	if i.err != nil {
-		p.ExeError = i.err.Error()
-	}
-}
-
-// read hashes the file that now has the name: Windows lets a running executable be renamed, and another take its place.
-func read(ctx context.Context, files artifacts.Files, p artifacts.Path) image {
-	f, err := files.Open(p)
-	if err != nil {
-		return image{err: err, gone: errors.Is(err, fs.ErrNotExist)}
-	}
-	defer f.Close()
-	s, err := f.Stat()
-	if err != nil {
-		return image{err: err}
-	}
-	i := image{size: s.Size, modified: s.Times.Modified}
-	if s.Size > maxImage {
-		i.err = fmt.Errorf("%d bytes: not hashed", s.Size)
-		return i
-	}
-	sum, buf := sha256.New(), make([]byte, 256<<10)
-	if _, err := io.CopyBuffer(sum, reader{ctx, io.LimitReader(f, maxImage)}, buf); err != nil {
-		i.err = err
-		return i
-	}
-	i.sha256 = hex.EncodeToString(sum.Sum(nil))
-	return i
-}
-
-// A reader ends with its context.
-type reader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r reader) Read(b []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(b)
 }
 
 // gaps gathers what processes did not tell, so that one outcome says it of all of them.

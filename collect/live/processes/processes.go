@@ -3,19 +3,21 @@
 //
 // Linux: /proc/PID/{stat,status,cmdline,cgroup,exe,cwd,root,ns} (proc(5)); the executable is read through
 // /proc/PID/exe, which reaches a deleted file and one in another mount namespace. Windows:
-// NtQuerySystemInformation(SystemProcessInformation), NtQueryInformationProcess, OpenProcessToken.
+// NtQuerySystemInformation(SystemProcessInformation), NtQueryInformationProcess, OpenProcessToken; signatures as in
+// package program.
 package processes
 
 import (
 	"time"
 
 	"spor/artifacts"
+	"spor/collect/live/program"
 )
 
 // Collector takes one Process for each process.
 var Collector = &artifacts.Collector{
 	Name:     "processes",
-	Doc:      "Running processes: parent, owner, start, command line, executable with hash, deleted executables",
+	Doc:      "Running processes: parent, owner, start, command line, executable with hash and signature, deleted executables",
 	Order:    artifacts.Volatile,
 	Profiles: []string{"volatile"},
 	Required: true,
@@ -71,11 +73,12 @@ type Process struct {
 	Covered      bool              `json:"covered,omitempty"`      // something is mounted over /proc/PID: what stands here may be a decoy
 
 	// Windows.
-	Integrity    string   `json:"integrity,omitempty"`    // "untrusted", "low", "medium", "high", "system", "protected"
-	Elevated     *bool    `json:"elevated,omitempty"`     //
-	Architecture string   `json:"architecture,omitempty"` // of the image: "386", "amd64", "arm64"
-	Protection   string   `json:"protection,omitempty"`   // "PPL …", where the process is protected
-	ParentExe    string   `json:"parent_exe,omitempty"`   // where the parent lives and is older than the child
-	Description  string   `json:"description,omitempty"`  // of the image's version resource
-	Errors       []string `json:"errors,omitempty"`       // what could not be had of it, and why
+	Integrity    string             `json:"integrity,omitempty"`    // "untrusted", "low", "medium", "high", "system", "protected"
+	Elevated     *bool              `json:"elevated,omitempty"`     //
+	Architecture string             `json:"architecture,omitempty"` // of the image: "386", "amd64", "arm64"
+	Protection   string             `json:"protection,omitempty"`   // "PPL …", where the process is protected
+	ParentExe    string             `json:"parent_exe,omitempty"`   // where the parent lives and is older than the child
+	Signature    *program.Signature `json:"exe_signature,omitzero"` // of the file that has the name now
+	Version      *program.Version   `json:"exe_version,omitzero"`
+	Errors       []string           `json:"errors,omitempty"` // what could not be had of it, and why
 }

@@ -34,9 +34,8 @@ func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) err
 		}
 	}
 	nameParents(running)
-	files := images{}
 	for i := range running {
-		files.describe(ctx, h.Files, &running[i])
+		describe(ctx, h.Files, &running[i])
 		if err := errors.Join(ctx.Err(), rec.Record(running[i])); err != nil {
 			return err
 		}

@@ -17,13 +17,14 @@ import (
 	"time"
 
 	"spor/artifacts"
+	"spor/collect/live/program"
 	"spor/collect/winapi"
 )
 
 // Collector takes one Service for each service and driver.
 var Collector = &artifacts.Collector{
 	Name:     "services",
-	Doc:      "Services and drivers: state, process, start, account, command line, DLL",
+	Doc:      "Services and drivers: state, process, start, account, command line, DLL, files with hash and signature",
 	OS:       []artifacts.OS{artifacts.Windows},
 	Order:    artifacts.State,
 	Profiles: []string{"volatile"},
@@ -46,12 +47,14 @@ type Service struct {
 	Triggered   bool   `json:"triggered,omitempty"` // starts on events, whatever Start says
 	Account     string `json:"account,omitempty"`
 
-	Command        string   `json:"command,omitempty"`         // as it stands
-	DLL            string   `json:"dll,omitempty"`             // of a service within svchost, as it stands
-	FailureCommand string   `json:"failure_command,omitempty"` // run when it fails
-	Group          string   `json:"group,omitempty"`
-	DependsOn      []string `json:"depends_on,omitempty"`
-	Privileges     []string `json:"privileges,omitempty"` // it asks for; none: all its account has
+	Command        string        `json:"command,omitempty"`         // as it stands
+	DLL            string        `json:"dll,omitempty"`             // of a service within svchost, as it stands
+	Program        *program.File `json:"program,omitzero"`          // that Command names, of a running system
+	Library        *program.File `json:"library,omitzero"`          // that DLL names
+	FailureCommand string        `json:"failure_command,omitempty"` // run when it fails
+	Group          string        `json:"group,omitempty"`
+	DependsOn      []string      `json:"depends_on,omitempty"`
+	Privileges     []string      `json:"privileges,omitempty"` // it asks for; none: all its account has
 
 	Key         artifacts.Path `json:"key,omitempty"`
 	KeyModified time.Time      `json:"key_modified,omitzero"`
@@ -104,6 +107,9 @@ func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) err
 		}
 		if s.Config == "registry" && s.InManager != nil && *s.InManager {
 			fromRegistry++
+		}
+		if h.Live && h.Files != nil {
+			s.look(ctx, h)
 		}
 		if err := errors.Join(ctx.Err(), rec.Record(*s)); err != nil {
 			return err
@@ -172,6 +178,20 @@ func (s *Service) addDLL(reg artifacts.Registry, p artifacts.Path) {
 	}
 	if dll := k.String("servicedll"); dll != "" {
 		s.DLL = dll
+	}
+}
+
+// look describes the files that the service runs. A driver without a path is system32\drivers\NAME.sys.
+func (s *Service) look(ctx context.Context, h *artifacts.Host) {
+	command := s.Command
+	if command == "" && strings.Contains(s.Type, "_driver") {
+		command = `system32\drivers\` + s.Name + `.sys`
+	}
+	if command != "" {
+		s.Program = program.First(ctx, h.Files, winapi.Programs(command, h.Environ))
+	}
+	if s.DLL != "" {
+		s.Library = program.First(ctx, h.Files, []string{winapi.ImageFile(s.DLL, h.Environ)})
 	}
 }
 
