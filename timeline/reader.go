@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"spor/artifacts"
@@ -61,17 +62,27 @@ func (fs Formats) know(name string, head []byte) match {
 	if len(head) < 2 || head[0] != 0x1f || head[1] != 0x8b { // RFC 1952, 2.3.1
 		return match{}
 	}
-	z, err := gzip.NewReader(bytes.NewReader(head))
-	if err != nil {
+	g := peeks.Get().(*peek)
+	defer peeks.Put(g)
+	g.from.Reset(head)
+	if err := g.z.Reset(&g.from); err != nil {
 		return match{}
 	}
-	inner := make([]byte, HeadSize)
-	n, _ := io.ReadFull(z, inner) // the head ends in the middle: what came out is enough
-	if f := fs.Find(strings.TrimSuffix(name, ".gz"), inner[:n]); f != nil {
+	n, _ := io.ReadFull(&g.z, g.inner[:]) // the head ends in the middle: what came out is enough
+	if f := fs.Find(strings.TrimSuffix(name, ".gz"), g.inner[:n]); f != nil {
 		return match{format: f, gzip: true}
 	}
 	return match{}
 }
+
+// A peek looks into a gzip file. They are kept, because one needs 50 KB and a host has thousands of such files.
+type peek struct {
+	from  bytes.Reader
+	z     gzip.Reader
+	inner [HeadSize]byte
+}
+
+var peeks = sync.Pool{New: func() any { return new(peek) }}
 
 var errExpanded = errors.New("expands to more than the limit")
 

@@ -6,6 +6,7 @@ package utmp
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -53,11 +54,11 @@ var typeNames = [...]string{
 type record struct {
 	kind        int16
 	pid         int32
-	line        string
-	id          string
+	line        []byte // texts are parts of what was read
+	id          []byte
 	idNumber    uint32
-	user        string
-	host        string
+	user        []byte
+	host        []byte
 	termination int16
 	exit        int16
 	session     int64
@@ -88,8 +89,8 @@ func (l *layout) read(b []byte) record {
 }
 
 // text is a field up to its first zero byte.
-func text(b []byte) string {
-	s, _, _ := strings.Cut(string(b), "\x00")
+func text(b []byte) []byte {
+	s, _, _ := bytes.Cut(b, []byte{0})
 	return s
 }
 
@@ -119,9 +120,9 @@ func (l *layout) possible(b []byte) bool {
 	return int(l.order.Uint16(b)) < len(typeNames) && b[2] == 0 && b[3] == 0 && (b[8] == 0 || b[8] >= ' ') && (b[44] == 0 || b[44] >= ' ')
 }
 
-func printable(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] == 0x7f {
+func printable(s []byte) bool {
+	for _, c := range s {
+		if c < ' ' || c == 0x7f {
 			return false
 		}
 	}
@@ -241,8 +242,8 @@ func (r *record) event(offset int64, failed bool) timeline.Event {
 		m.WriteString("Failed login ")
 		e.Fields = append(e.Fields, timeline.Text("authentication_result", "failure"))
 	}
-	add := func(label, name, value string) {
-		if value != "" {
+	add := func(label, name string, text []byte) {
+		if value := string(text); value != "" {
 			m.WriteString(label + ": " + value + " ")
 			e.Fields = append(e.Fields, timeline.Text(name, value))
 		}
@@ -255,7 +256,7 @@ func (r *record) event(offset int64, failed bool) timeline.Event {
 		e.Fields = append(e.Fields, timeline.Int("pid", int64(r.pid)))
 	}
 	add("Terminal identifier", "terminal_id", r.id)
-	if r.id != "" {
+	if len(r.id) > 0 {
 		e.Fields = append(e.Fields, timeline.Int("terminal_identifier", int64(r.idNumber)))
 	}
 	m.WriteString("Status: " + status)
