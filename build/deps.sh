@@ -9,6 +9,7 @@ packages=(
   sleuthkit # mactime reads the body files; fls and icat read NTFS beside us
   ntfs-3g attr # write the NTFS images we read
   wimtools # packs as CompactOS does
+  libhivex-bin # hivexml reads registry hives beside us
   libevtx-utils libevt-utils # what our readers of event logs are held against
   osslsigncode # signs the programs for Windows
   wine wine64 # the Windows half runs under it
@@ -20,7 +21,7 @@ if command -v dpkg-query >/dev/null; then
     dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || missing+=("$p")
   done
 else
-  for tool in gcc gpg zstd tar strace mactime ntfs-3g setfattr wimlib-imagex evtxexport evtexport osslsigncode wine; do
+  for tool in gcc gpg zstd tar strace mactime ntfs-3g setfattr wimlib-imagex evtxexport evtexport hivexml osslsigncode wine; do
     command -v "$tool" >/dev/null || missing+=("$tool")
   done
 fi

@@ -19,15 +19,16 @@ import (
 // layer says here what it stands on.
 var layers = []layer{
 	{"artifacts", nil},
+	{"artifacts/hive", nil}, // hives from bytes: of a host, of an image, of an opened bundle
 	{"artifacts/...", []string{"artifacts/..."}},
-	{"collect/...", []string{"artifacts", "collect/..."}}, // neither the bundle nor the definitions' YAML
+	{"collect/...", []string{"artifacts", "artifacts/hive", "collect/..."}}, // neither the bundle nor the definitions' YAML
 	{"package/manifest", []string{"artifacts"}},
 	{"package/seal", nil},
 	{"package/seal/...", []string{"package/seal"}},
 	{"package/sample", nil},
 	{"package/bundle", []string{"artifacts", "package/manifest", "package/seal"}},
 	{"timeline", []string{"artifacts"}},
-	{"timeline/format/...", []string{"artifacts", "timeline", "timeline/format/..."}},
+	{"timeline/format/...", []string{"artifacts", "artifacts/hive", "timeline", "timeline/format/..."}},
 	{"timeline/...", []string{"artifacts", "timeline", "timeline/format/..."}},
 	{"detect/...", []string{"artifacts", "timeline", "detect/..."}},
 	{"upload/...", []string{"upload/..."}},
