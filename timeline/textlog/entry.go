@@ -1,0 +1,344 @@
+package textlog
+
+import (
+	"errors"
+	"iter"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"spor/timeline"
+	"spor/timeline/dates"
+)
+
+// An Entry is one entry of a log while it is read. Texts given to it must be parts of Text, constants, or made by Join,
+// so that the events hold nothing that changes.
+type Entry struct {
+	Stamp   dates.Stamp
+	Text    string // all of it, the lines joined by LF
+	At      int    // where the words begin, behind the date
+	Offset  int64
+	Cut     int64 // bytes of too long lines, left out
+	Type    string
+	Desc    string
+	Message string // empty: the words
+	Damage  error  // set: the entry is no event but this error
+
+	Fields
+	arena strings.Builder
+}
+
+// Fields are those of an event while they are gathered; what holds nothing is left out.
+type Fields []timeline.Field
+
+// Words is the text behind the date.
+func (e *Entry) Words() string { return e.Text[e.At:] }
+
+// Add adds a field, if it holds anything.
+func (f *Fields) Add(name, value string) {
+	if value != "" {
+		*f = append(*f, timeline.Text(name, value))
+	}
+}
+
+// Number adds a field.
+func (f *Fields) Number(name string, n int64) { *f = append(*f, timeline.Int(name, n)) }
+
+// Digits adds a field that holds a number, if the text is one.
+func (f *Fields) Digits(name, text string) bool {
+	n, ok := Atoi(text)
+	if ok {
+		f.Number(name, n)
+	}
+	return ok
+}
+
+// Atoi reads a decimal number of up to 18 digits.
+func Atoi(s string) (n int64, ok bool) {
+	digits := strings.TrimPrefix(s, "-")
+	if digits == "" || len(digits) > 18 {
+		return 0, false
+	}
+	for i := range len(digits) {
+		if digits[i]-'0' > 9 {
+			return 0, false
+		}
+		n = n*10 + int64(digits[i]-'0')
+	}
+	if len(digits) < len(s) {
+		n = -n
+	}
+	return n, true
+}
+
+// Flag adds a field that is true.
+func (f *Fields) Flag(name string) { *f = append(*f, timeline.Bool(name, true)) }
+
+// List adds a field of several texts, if there are any.
+func (f *Fields) List(name string, v []string) {
+	if len(v) > 0 {
+		*f = append(*f, timeline.List(name, v))
+	}
+}
+
+// Has tells whether there is a field of the name.
+func (f *Fields) Has(name string) bool {
+	for i := range *f {
+		if (*f)[i].Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// Did adds what was done, and with what result: "success", "failure", or empty where there is none.
+func (f *Fields) Did(action, result string) {
+	*f = append(*f, timeline.Text("action", action))
+	f.Add("authentication_result", result)
+}
+
+// arenaSize is how much text one allocation holds.
+const arenaSize = 32 << 10
+
+// Join makes one text of several.
+func (e *Entry) Join(parts ...string) string {
+	n := 0
+	for _, p := range parts {
+		n += len(p)
+	}
+	if e.arena.Cap()-e.arena.Len() < n {
+		e.arena = strings.Builder{} // texts of the old one stay
+		e.arena.Grow(max(n, arenaSize))
+	}
+	start := e.arena.Len()
+	for _, p := range parts {
+		e.arena.WriteString(p)
+	}
+	return e.arena.String()[start:]
+}
+
+// Pairs gives the pairs of "key=value key=\"a value\" …", separated by blanks, commas or semicolons. Quotes hide all of
+// these, and a backslash a quote; quotes are taken off. A key is a word before "=" without any of them.
+func Pairs(s string) iter.Seq2[string, string] {
+	return func(yield func(key, value string) bool) {
+		for i := 0; i < len(s); {
+			eq := strings.IndexByte(s[i:], '=')
+			if eq < 0 {
+				return
+			}
+			key := s[i : i+eq]
+			if at := strings.LastIndexAny(key, " ,;\t\"'|"); at >= 0 {
+				key = key[at+1:]
+			}
+			i += eq + 1
+			value := s[i:]
+			if i < len(s) && (s[i] == '"' || s[i] == '\'') {
+				value = value[1 : 1+quotedEnd(value[1:], s[i])]
+				i += min(len(value)+2, len(s)-i)
+			} else {
+				if end := strings.IndexAny(value, " ,;\t"); end >= 0 {
+					value = value[:end]
+				}
+				i += len(value)
+			}
+			if key != "" && !yield(key, value) {
+				return
+			}
+		}
+	}
+}
+
+// quotedEnd is where the quote is that ends a text, or its length.
+func quotedEnd(s string, quote byte) int {
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case quote:
+			return i
+		}
+	}
+	return len(s)
+}
+
+// errJSON says that a line is no JSON object.
+var errJSON = errors.New("no JSON object")
+
+// maxDepth bounds how deep a JSON object may be nested.
+const maxDepth = 16
+
+// JSON shows each member of a JSON object that is no object itself (RFC 8259), by its path ("alert.signature"); members
+// of lists have the list's path. Texts have their escapes resolved, other values stand as they are spelled, null is passed
+// over.
+func (e *Entry) JSON(text string, visit func(path, value string, isText bool)) error {
+	j := jsonReader{e: e, s: text, visit: visit}
+	j.space()
+	if j.peek() != '{' || !j.value("", 0) {
+		return errJSON
+	}
+	if j.space(); j.i != len(text) {
+		return errJSON
+	}
+	return nil
+}
+
+type jsonReader struct {
+	e     *Entry
+	s     string
+	i     int
+	visit func(path, value string, isText bool)
+}
+
+func (j *jsonReader) space() {
+	for j.i < len(j.s) && (j.s[j.i] == ' ' || j.s[j.i] == '\t' || j.s[j.i] == '\n' || j.s[j.i] == '\r') {
+		j.i++
+	}
+}
+
+func (j *jsonReader) peek() byte {
+	if j.i < len(j.s) {
+		return j.s[j.i]
+	}
+	return 0
+}
+
+// value reads the value of a path.
+func (j *jsonReader) value(path string, depth int) bool {
+	j.space()
+	switch c := j.peek(); {
+	case c == '{' || c == '[':
+		return depth < maxDepth && j.members(path, c, depth+1)
+	case c == '"':
+		v, ok := j.text()
+		if ok {
+			j.visit(path, v, true)
+		}
+		return ok
+	}
+	start := j.i
+	for j.i < len(j.s) && !strings.ContainsRune(",}] \t\r\n\":{[", rune(j.s[j.i])) {
+		j.i++
+	}
+	if v := j.s[start:j.i]; v != "null" && v != "" {
+		j.visit(path, v, false)
+	}
+	return j.i > start
+}
+
+// members reads an object or a list.
+func (j *jsonReader) members(path string, open byte, depth int) bool {
+	j.i++
+	end := open + 2 // of "{" and "[" in ASCII
+	j.space()
+	if j.peek() == end {
+		j.i++
+		return true
+	}
+	for {
+		inner := path
+		if open == '{' {
+			j.space()
+			key, ok := j.text()
+			if !ok {
+				return false
+			}
+			if j.space(); j.peek() != ':' {
+				return false
+			}
+			j.i++
+			if inner = key; path != "" {
+				inner = j.e.Join(path, ".", key)
+			}
+		}
+		if !j.value(inner, depth) {
+			return false
+		}
+		j.space()
+		c := j.peek()
+		j.i++
+		if c == end {
+			return true
+		}
+		if c != ',' {
+			return false
+		}
+	}
+}
+
+// text reads a string.
+func (j *jsonReader) text() (string, bool) {
+	if j.peek() != '"' {
+		return "", false
+	}
+	s := j.s[j.i+1:]
+	end := strings.IndexByte(s, '"')
+	if end < 0 {
+		return "", false
+	}
+	if strings.IndexByte(s[:end], '\\') < 0 {
+		j.i += end + 2
+		return s[:end], true
+	}
+	if end = quotedEnd(s, '"'); end == len(s) {
+		return "", false
+	}
+	j.i += end + 2
+	return j.e.Join(unescape(s[:end])), true
+}
+
+// unescape resolves the escapes of JSON, RFC 8259, 7, and those of C that logs use. What is none stands as it is.
+func unescape(s string) string {
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' || i+1 == len(s) {
+			b = append(b, s[i])
+			continue
+		}
+		i++
+		switch s[i] {
+		case 'n':
+			b = append(b, '\n')
+		case 't':
+			b = append(b, '\t')
+		case 'r':
+			b = append(b, '\r')
+		case 'b':
+			b = append(b, '\b')
+		case 'f':
+			b = append(b, '\f')
+		case 'u':
+			r, n := escapedRune(s[i-1:])
+			b = utf8.AppendRune(b, r)
+			i += n - 2
+		default:
+			b = append(b, s[i])
+		}
+	}
+	return string(b)
+}
+
+// escapedRune reads "\u00e6", or two of them that make one character, and says how long that is.
+func escapedRune(s string) (rune, int) {
+	r, ok := hex4(s)
+	if !ok {
+		return utf8.RuneError, 2
+	}
+	if utf16.IsSurrogate(r) {
+		if low, ok := hex4(s[6:]); ok {
+			if both := utf16.DecodeRune(r, low); both != utf8.RuneError {
+				return both, 12
+			}
+		}
+		return utf8.RuneError, 6
+	}
+	return r, 6
+}
+
+func hex4(s string) (rune, bool) {
+	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(s[2:6], 16, 32)
+	return rune(n), err == nil
+}

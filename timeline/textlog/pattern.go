@@ -1,0 +1,115 @@
+package textlog
+
+import "strings"
+
+// A Pattern is a sentence that programs say, with names for what changes in it:
+//
+//	Failed {authentication_method} for invalid user {username*} from {ip_address} port {port#}
+//
+// {name} is a text up to the words that follow in the pattern; {name*} up to their last occurrence, for what a stranger
+// chooses; {name#} a number; {name@} a word, ending before a blank, comma, semicolon or bracket, or a colon that ends it;
+// {} is passed over. The last text goes to the end of the line. What follows the end of a pattern is not looked at.
+type Pattern struct {
+	Action string // what was done
+	Result string // "success", "failure", or empty
+	parts  []part
+	first  string // the words it begins with
+}
+
+type part struct {
+	name string
+	kind byte   // '*', '#', '@' or 0
+	then string // the words behind it; empty: the end
+}
+
+// Say compiles a pattern.
+func Say(action, result, words string) Pattern {
+	first, rest, _ := strings.Cut(words, "{")
+	p := Pattern{Action: action, Result: result, first: first}
+	for rest != "" {
+		var name string
+		name, rest, _ = strings.Cut(rest, "}")
+		var pt part
+		if n := len(name); n > 0 && strings.IndexByte("*#@", name[n-1]) >= 0 {
+			pt.kind, name = name[n-1], name[:n-1]
+		}
+		pt.name = name
+		pt.then, rest, _ = strings.Cut(rest, "{")
+		p.parts = append(p.parts, pt)
+	}
+	return p
+}
+
+// maxParts is how many names a pattern has.
+const maxParts = 12
+
+// Match adds what the first pattern that fits says; false: none fits.
+func (f *Fields) Match(patterns []Pattern, text string) bool {
+	var values [maxParts]string
+	for i := range patterns {
+		p := &patterns[i]
+		if !strings.HasPrefix(text, p.first) || !p.match(text[len(p.first):], &values) {
+			continue
+		}
+		f.Did(p.Action, p.Result)
+		for j := range p.parts {
+			switch pt := &p.parts[j]; {
+			case pt.name == "":
+			case pt.kind == '#':
+				f.Digits(pt.name, values[j])
+			default:
+				f.Add(pt.name, values[j])
+			}
+		}
+		return true
+	}
+	return false
+}
+
+func (p *Pattern) match(s string, values *[maxParts]string) bool {
+	for i := range p.parts {
+		pt := &p.parts[i]
+		end := pt.end(s)
+		if end < 0 {
+			return false
+		}
+		values[i] = s[:end]
+		if s = s[end:]; !strings.HasPrefix(s, pt.then) {
+			return false
+		}
+		s = s[len(pt.then):]
+	}
+	return true
+}
+
+// end is where the value of a part ends that begins the text; negative: it is none.
+func (pt *part) end(s string) int {
+	switch {
+	case pt.kind == '#':
+		n := 0
+		for n < len(s) && s[n]-'0' <= 9 {
+			n++
+		}
+		if n == 0 {
+			return -1
+		}
+		return n
+	case pt.kind == '@':
+		n := strings.IndexAny(s, " ,;()[]<>\t\n\"'")
+		if n < 0 {
+			n = len(s)
+		}
+		for n > 0 && (s[n-1] == ':' || s[n-1] == '.') {
+			n--
+		}
+		if n == 0 {
+			return -1
+		}
+		return n
+	case pt.then == "":
+		return len(s)
+	case pt.kind == '*':
+		return strings.LastIndex(s, pt.then)
+	}
+	return strings.Index(s, pt.then)
+}

@@ -1,0 +1,288 @@
+// Package textlog makes events of text logs. A kind of log is a Dialect, a value of a few lines: how an entry begins, and
+// what its words mean. What all of them need is here once: lines joined to entries, years and zones inferred and marked,
+// damage that costs one line, bounds, and the speed.
+package textlog
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strconv"
+	"strings"
+	"time"
+
+	"spor/timeline"
+	"spor/timeline/dates"
+	"spor/timeline/lines"
+)
+
+// A Dialect is one kind of text log.
+type Dialect struct {
+	Name string // of the Format
+	Type string // data_type of its events, unless Read says another
+	Desc string // what its times mean, unless Read says another; empty: timeline.DescModified
+	// Names tells whether a file may be of the dialect by its name, in lower case and without folders; nil: any may.
+	Names func(base string) bool
+	// Begin reads the date that begins an entry and says where the words begin; false: the line goes on the one before.
+	// The stamp may be zero: an entry without a date.
+	Begin func(line string) (dates.Stamp, int, bool)
+	// Sure tells a line that begins an entry of this dialect and hardly of another; nil: Begin is sure enough.
+	Sure func(line string) bool
+	// Single: an entry is one line, and a line that begins none is damaged. Such lines are errors.
+	Single bool
+	// Comment begins lines that are no entries; empty: there are none.
+	Comment string
+	// Read reads the entry's words. nil: the words are the message.
+	Read func(*Entry)
+	// New gives a Read that remembers what it saw before in the same file; nil: Read is all.
+	New func() func(*Entry)
+}
+
+// maxEntry bounds an entry that goes over several lines; what is over begins a new one.
+const maxEntry = 256 << 10
+
+// Format is the parser of a dialect.
+func (d *Dialect) Format() *timeline.Format {
+	return &timeline.Format{Name: d.Name, Sniff: d.sniff, Parse: d.parse}
+}
+
+// sniff asks that of the lines of the head, the first among them, at least half begin an entry.
+func (d *Dialect) sniff(name string, head []byte) bool {
+	if d.Names != nil && !d.Names(strings.ToLower(timeline.Base(name))) {
+		return false
+	}
+	head = bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), "\x00\r\n")
+	if len(head) == 0 || bytes.IndexByte(head, 0) >= 0 && !isWide(head) {
+		return false
+	}
+	good, all := 0, 0
+	for line, err := range lines.Read(bytes.NewReader(head)) {
+		if err != nil || line.Text == "" || d.Comment != "" && strings.HasPrefix(line.Text, d.Comment) {
+			continue
+		}
+		_, _, ok := d.Begin(line.Text)
+		ok = ok && (d.Sure == nil || d.Sure(line.Text))
+		if !ok && all == 0 {
+			return false
+		}
+		if ok {
+			good++
+		}
+		if all++; all == 32 {
+			break
+		}
+	}
+	if !d.Single {
+		return good > 0 && 4*good >= all
+	}
+	return good > 0 && 2*good >= all
+}
+
+func isWide(b []byte) bool {
+	return bytes.HasPrefix(b, []byte{0xff, 0xfe}) || bytes.HasPrefix(b, []byte{0xfe, 0xff})
+}
+
+// parse gives one event per entry. Text before the first entry is an event without a time.
+func (d *Dialect) parse(in timeline.Input) iter.Seq2[timeline.Event, error] {
+	return func(yield func(timeline.Event, error) bool) {
+		p := parser{Dialect: d, years: dates.Years{Zone: dates.Zone{Location: in.Zone}}, since: in.Since, yield: yield, read: d.Read}
+		if d.New != nil {
+			p.read = d.New()
+		}
+		p.zone = "UTC"
+		if in.Zone != nil {
+			p.zone = in.Zone.String()
+		}
+		r, err := p.guess(in)
+		if err != nil {
+			yield(timeline.Event{}, err)
+			return
+		}
+		p.run(r)
+	}
+}
+
+// A parser is one reading of a file.
+type parser struct {
+	*Dialect
+	read  func(*Entry)
+	years dates.Years
+	zone  string // of the host, by name
+	since time.Time
+	yield func(timeline.Event, error) bool
+
+	entry Entry // the one that is read
+	open  bool  // there is one
+	more  []byte
+}
+
+func (p *parser) run(r io.Reader) {
+	for line, err := range lines.Read(r) {
+		if err != nil {
+			if !p.flush() || !p.yield(timeline.Event{}, err) {
+				return
+			}
+			continue
+		}
+		stamp, at, ok := p.Begin(line.Text)
+		switch {
+		case ok:
+			if !p.flush() {
+				return
+			}
+			p.start(&line, stamp, at)
+		case p.Comment != "" && strings.HasPrefix(line.Text, p.Comment):
+		case p.Single:
+			if line.Text != "" && !(p.flush() && p.yield(timeline.Event{}, fmt.Errorf("line at offset %d is no entry of %s: %s", line.Offset, p.Name, Shorten(line.Text)))) {
+				return
+			}
+		case p.open && len(p.more)+len(line.Text) < maxEntry:
+			if len(p.more) == 0 {
+				p.more = append(p.more, p.entry.Text...)
+			}
+			p.more = append(append(p.more, '\n'), line.Text...)
+			p.entry.Cut += line.Cut
+		case line.Text != "" || p.open:
+			if !p.flush() {
+				return
+			}
+			p.start(&line, dates.Stamp{}, 0)
+		}
+	}
+	p.flush()
+}
+
+// Shorten keeps the beginning of a text that goes into an error.
+func Shorten(s string) string {
+	if len(s) > 80 {
+		s = s[:80] + "…"
+	}
+	return strconv.Quote(s)
+}
+
+func (p *parser) start(line *lines.Line, stamp dates.Stamp, at int) {
+	e := &p.entry
+	e.Stamp, e.Text, e.At, e.Offset, e.Cut = stamp, line.Text, at, line.Offset, line.Cut
+	p.open = true
+}
+
+// flush gives the entry that is open.
+func (p *parser) flush() bool {
+	if !p.open {
+		return true
+	}
+	p.open = false
+	e := &p.entry
+	if len(p.more) > 0 {
+		e.Text = string(p.more)
+		p.more = p.more[:0]
+	}
+	e.Type, e.Desc, e.Message, e.Damage, e.Fields = p.Type, p.Desc, "", nil, e.Fields[:0]
+	if p.read != nil {
+		p.read(e)
+	}
+	if e.Damage != nil {
+		return p.yield(timeline.Event{}, fmt.Errorf("entry at offset %d: %w", e.Offset, e.Damage))
+	}
+	at, inferred := p.years.Time(&e.Stamp)
+	if e.Message == "" {
+		e.Message = strings.TrimSpace(e.Text[min(e.At, len(e.Text)):])
+		if e.Message == "" {
+			e.Message = "(empty line)"
+		}
+	}
+	if e.Desc == "" {
+		e.Desc = timeline.DescModified
+	}
+	switch {
+	case at.IsZero():
+		e.Desc = timeline.DescNone
+		if !e.Stamp.IsZero() { // a date whose year nothing tells
+			e.Add("time_text", strings.TrimSpace(e.Text[:min(e.At, len(e.Text))]))
+		}
+	case !e.Stamp.Zoned:
+		if inferred {
+			e.Flag("year_inferred")
+		}
+		e.Add("zone_assumed", p.zone)
+	case inferred:
+		e.Flag("year_inferred")
+	}
+	if e.Cut > 0 {
+		e.Number("bytes_left_out", e.Cut)
+	}
+	return p.yield(timeline.Event{Time: at, Desc: e.Desc, Type: e.Type, Message: e.Message, Offset: e.Offset, Fields: e.Fields}, nil)
+}
+
+// maxHeld is how much of a file that cannot be read twice is looked at to find the year of its first entry.
+const maxHeld = 8 << 20
+
+// guess finds the year in which the file begins, where its first entry leaves it out, and gives a reader at its beginning.
+func (p *parser) guess(in timeline.Input) (io.Reader, error) {
+	head := make([]byte, timeline.HeadSize)
+	n, err := io.ReadFull(in.R, head)
+	head = head[:n]
+	rest := in.R
+	if err != nil {
+		rest = failing{err}
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			rest = failing{io.EOF}
+		}
+	}
+	if !p.yearless(head) {
+		return io.MultiReader(bytes.NewReader(head), rest), nil
+	}
+	if r, ok := in.R.(io.ReadSeeker); ok && err == nil {
+		if at, err := r.Seek(0, io.SeekCurrent); err == nil {
+			p.firstYear(io.MultiReader(bytes.NewReader(head), r), in.ModTime, true)
+			_, err := r.Seek(at-int64(n), io.SeekStart)
+			return r, err
+		}
+	}
+	held := bytes.NewBuffer(head)
+	if err == nil {
+		if _, err = io.CopyN(held, in.R, maxHeld); err != nil {
+			rest = failing{err}
+		}
+	}
+	p.firstYear(bytes.NewReader(held.Bytes()), in.ModTime, err != nil) // the error is the end, or a fault that reading on meets again
+	return io.MultiReader(held, rest), nil
+}
+
+// yearless tells whether the first dated entry of a head has no year. One that does not fit in the head counts as such.
+func (p *parser) yearless(head []byte) bool {
+	for line, err := range lines.Read(bytes.NewReader(head)) {
+		if err == nil {
+			if s, _, ok := p.Begin(line.Text); ok && !s.IsZero() {
+				return s.Year == 0
+			}
+		}
+	}
+	return true
+}
+
+// failing is a reader of nothing but an error.
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// firstYear sets the year of the first entry.
+func (p *parser) firstYear(r io.Reader, modified time.Time, whole bool) {
+	const same = 12 // as many bytes as hold day and month, behind a priority
+	var g dates.Guess
+	var last string
+	for line, err := range lines.Read(r) {
+		if err != nil || len(line.Text) < same || line.Text[:same] == last {
+			continue
+		}
+		if s, _, ok := p.Begin(line.Text); ok && !s.IsZero() {
+			if g.Add(&s) {
+				break
+			}
+			last = line.Text[:same]
+		}
+	}
+	p.years.Year = g.Year(modified, &p.years.Zone, whole)
+}
