@@ -12,6 +12,7 @@ type runs struct {
 	compare func(a, b record) int
 	memory  int64
 	dir     string // where the spill file may be; empty: nowhere
+	temp    func() (TempFile, error)
 	chunks  [][]byte
 	entries []entry
 	spare   []entry // for sorting
@@ -149,7 +150,7 @@ func (s *runs) flush() error {
 	}
 	if s.spill == nil {
 		var err error
-		if s.spill, err = newSpill(s.dir); err != nil {
+		if s.spill, err = newSpill(s.temp); err != nil {
 			return err
 		}
 	}

@@ -11,8 +11,16 @@ import (
 
 // SorterOptions bound a Sorter.
 type SorterOptions struct {
-	Memory int64  // bytes held before events are written out; zero: 32 MiB. The process needs about three times as much
-	Dir    string // where a sealed temporary file may be written; empty: nowhere, what is over the bound is dropped and counted
+	Memory int64                              // bytes held before events are written out; zero: 32 MiB. The process needs about three times as much
+	Dir    string                             // where a sealed temporary file may be written; empty: nowhere, what is over the bound is dropped and counted
+	Temp   func(dir string) (TempFile, error) // makes that file; nil: CreateTemp
+}
+
+func (o SorterOptions) temp() (TempFile, error) {
+	if o.Temp != nil {
+		return o.Temp(o.Dir)
+	}
+	return CreateTemp(o.Dir)
 }
 
 const defaultMemory = 32 << 20
@@ -44,7 +52,7 @@ func NewSorter(o SorterOptions) *Sorter {
 		o.Memory = defaultMemory
 	}
 	c := newCodec()
-	return &Sorter{opts: o, codec: c, records: runs{compare: c.byContent, memory: o.Memory, dir: o.Dir}}
+	return &Sorter{opts: o, codec: c, records: runs{compare: c.byContent, memory: o.Memory, dir: o.Dir, temp: o.temp}}
 }
 
 // Add takes an event. An error means that this event, and all later ones, are dropped; they are counted.
@@ -155,7 +163,7 @@ func (m *moment) add(r record) error {
 // put hands what tells the same on to be ordered by place.
 func (m *moment) put() error {
 	if m.rest == nil {
-		m.rest = &runs{compare: m.codec.byPlace, memory: m.opts.Memory / 4, dir: m.opts.Dir}
+		m.rest = &runs{compare: m.codec.byPlace, memory: m.opts.Memory / 4, dir: m.opts.Dir, temp: m.opts.temp}
 		if m.opts.Dir == "" {
 			m.rest.memory = math.MaxInt64 // it is part of what is in memory anyway
 		}

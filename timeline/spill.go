@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 
@@ -17,7 +18,7 @@ import (
 // AES-256-GCM under a key that is made for the file and never leaves memory. The nonce is the frame's number, so a
 // frame that was altered, moved or put back from elsewhere does not open.
 type spill struct {
-	f     *os.File
+	f     TempFile
 	aead  cipher.AEAD
 	size  int64  // of the file
 	count uint64 // frames
@@ -40,7 +41,7 @@ const (
 
 var errFrame = errors.New("timeline spill: frame damaged")
 
-func newSpill(dir string) (*spill, error) {
+func newSpill(temp func() (TempFile, error)) (*spill, error) {
 	key := make([]byte, 32)
 	rand.Read(key) // never fails, crypto/rand
 	block, err := aes.NewCipher(key)
@@ -51,11 +52,10 @@ func newSpill(dir string) (*spill, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.CreateTemp(dir, "spor-*.tmp") // mode 0600
+	f, err := temp()
 	if err != nil {
 		return nil, fmt.Errorf("timeline spill: %w", err)
 	}
-	os.Remove(f.Name()) // where a file may be removed while open; else close does it
 	return &spill{f: f, aead: aead}, nil
 }
 
@@ -167,9 +167,34 @@ func (r *runReader) frame() error {
 	return nil
 }
 
-func (s *spill) close() error {
-	err := s.f.Close()
-	if rm := os.Remove(s.f.Name()); rm != nil && !errors.Is(rm, os.ErrNotExist) {
+func (s *spill) close() error { return s.f.Close() }
+
+// A TempFile is gone from the disk once it is closed.
+type TempFile interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
+}
+
+// Temp is a TempFile in a folder.
+type Temp struct{ *os.File }
+
+var _ TempFile = (*Temp)(nil)
+
+// CreateTemp makes a temporary file that only its owner may read.
+func CreateTemp(dir string) (*Temp, error) {
+	f, err := os.CreateTemp(dir, "spor-*.tmp")
+	if err != nil {
+		return nil, err
+	}
+	os.Remove(f.Name()) // where a file may be removed while open; else Close does it
+	return &Temp{f}, nil
+}
+
+// Close closes the file and removes it.
+func (t *Temp) Close() error {
+	err := t.File.Close()
+	if rm := os.Remove(t.Name()); rm != nil && !errors.Is(rm, os.ErrNotExist) {
 		err = errors.Join(err, rm)
 	}
 	return err

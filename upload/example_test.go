@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"spor/upload"
 	"spor/upload/folder"
@@ -20,7 +21,7 @@ func Example() {
 		panic(err)
 	}
 
-	dst, err := folder.New(usb)
+	dst, err := folder.New(usb, time.Minute)
 	if err != nil {
 		panic(err)
 	}

@@ -43,6 +43,7 @@ type collectOptions struct {
 	maxTotal    cli.Size
 	timeout     time.Duration
 	perSource   time.Duration
+	silence     time.Duration
 	lowImpact   bool
 	dryRun      bool
 	json        bool
@@ -63,12 +64,16 @@ const (
 	streamPerSource  = 4 * time.Hour
 )
 
-const defaultPatience = 10 * time.Minute
+// How long others may not answer: a receiver, a disk or network folder that is written to.
+const (
+	defaultPatience = 10 * time.Minute
+	defaultSilence  = 5 * time.Minute
+)
 
 // defaults are the options that nobody gave.
 func defaults() *collectOptions {
 	return &collectOptions{
-		volumeSize: bundle.DefaultVolume, maxFile: 4 << 30, perSource: defaultPerSource, patience: defaultPatience,
+		volumeSize: bundle.DefaultVolume, maxFile: 4 << 30, perSource: defaultPerSource, patience: defaultPatience, silence: defaultSilence,
 		samplePassword: sample.DefaultPassword, sampleCipher: string(sample.AES256),
 	}
 }
@@ -85,7 +90,7 @@ written to any disk of this host: volumes of 16 MiB are kept in memory until
 they are sent, and collecting waits where sending is slower. What is over the
 memory of the timeline is left out of it, and said; the desk makes it anew.
 
-When --out fails (full, pulled, read-only), or with --stream no receiver takes
+When --out fails (full, pulled, read-only, silent), or with --stream no receiver takes
 the volumes any more, the collection begins anew on the next --out, so that
 nothing of the torn volume is missing. Both bundles are kept and named.`,
 		Example: `  spor collect --recipient cert-public.asc --out E:\ --case 2026-017
@@ -129,6 +134,7 @@ nothing of the torn volume is missing. Both bundles are kept and named.`,
 	f.Var(&o.maxTotal, "max-total", "most bytes taken in all")
 	f.DurationVar(&o.timeout, "timeout", 0, "longest time for the whole run, such as 2h")
 	f.DurationVar(&o.perSource, "source-timeout", o.perSource, "longest time for one source; 0: no limit")
+	f.DurationVar(&o.silence, "disk-timeout", o.silence, "longest time a disk or network folder that is written to may not answer; 0: no limit")
 	f.BoolVar(&o.lowImpact, "low-impact", false, "background priority for processor and disk")
 	f.BoolVar(&o.dryRun, "dry-run", false, "say what would be taken and how much it is; write nothing")
 	f.BoolVar(&o.json, "json", false, "JSON lines on stdout, one object each")

@@ -40,6 +40,7 @@ type collection struct {
 	*job
 	signer  *seal.Signer
 	out     string // folder; empty: the stream
+	place   *place // of the folder
 	base    string // of the volumes' names
 	lost    []abandoned
 	outbox  *outbox
@@ -71,11 +72,11 @@ func (c *collection) begin() error {
 	if !c.streams() {
 		c.host.Self = append(c.host.Self, artifacts.Path(filepath.Join(c.out, c.base+".")))
 	}
-	held := int64(timelineMemory)
-	if c.out == "" {
-		held = streamedMemory
+	spill := timeline.SorterOptions{Memory: streamedMemory}
+	if !c.streams() {
+		spill = timeline.SorterOptions{Memory: timelineMemory, Dir: c.out, Temp: c.place.temp}
 	}
-	c.sorter = timeline.NewSorter(timeline.SorterOptions{Memory: held, Dir: c.out})
+	c.sorter = timeline.NewSorter(spill)
 	name := c.host.Identity.Hostname
 	c.detect = &detect.Detector{Host: name, Self: c.host.Self}
 	c.tap = &detect.Tap{Detector: c.detect, Next: &timeline.Tap{

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/user"
@@ -35,6 +36,7 @@ import (
 	"spor/package/seal"
 	"spor/report/incident"
 	"spor/upload"
+	"spor/upload/deadline"
 )
 
 // A job is one collection: what was asked for, checked, and what it has come to.
@@ -107,14 +109,14 @@ func prepare(o *collectOptions, now time.Time) (*job, error) {
 		return nil, err
 	}
 	if !o.noUpload {
-		if j.targets, err = targets(firstOf(o.upload, k.Upload), cmp.Or(o.token, k.Token), cmp.Or(o.pin, k.Pin)); err != nil {
+		if j.targets, err = targets(firstOf(o.upload, k.Upload), cmp.Or(o.token, k.Token), cmp.Or(o.pin, k.Pin), o.silence); err != nil {
 			return nil, err
 		}
 	}
 	if err := j.checkStream(); err != nil {
 		return nil, err
 	}
-	if j.outs, err = outFolders(o.out, o.stream); err != nil {
+	if j.outs, err = outFolders(o.out, o.stream, o.silence); err != nil {
 		return nil, cli.Fail(cli.Usage, "name a folder that can be written to with --out, such as a USB stick", err)
 	}
 	return j, nil
@@ -171,9 +173,12 @@ func account() string {
 	return "unknown"
 }
 
+// shortSilence is how long a folder is waited for only to refuse it early. Whether it can be written to is seen later.
+const shortSilence = 10 * time.Second
+
 // outFolders gives the absolute paths of the bundle's folders: those named, else the program's own, unless the bundle is
 // streamed.
-func outFolders(names []string, stream bool) ([]string, error) {
+func outFolders(names []string, stream bool, silence time.Duration) ([]string, error) {
 	if len(names) == 0 && !stream {
 		exe, err := os.Executable()
 		if err != nil {
@@ -187,7 +192,12 @@ func outFolders(names []string, stream bool) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if st, err := os.Stat(dir); err == nil && !st.IsDir() {
+		var st fs.FileInfo
+		guard := deadline.Guard{Wait: min(silence, shortSilence)}
+		if err := guard.Do(context.Background(), 0, func() (err error) {
+			st, err = os.Stat(dir)
+			return err
+		}); err == nil && !st.IsDir() {
 			return nil, fmt.Errorf("%s is not a folder", dir)
 		}
 		all = append(all, dir)

@@ -1,16 +1,22 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"spor/cmd/internal/cli"
 	"spor/package/bundle"
+	"spor/timeline"
 	"spor/upload"
+	"spor/upload/deadline"
 )
 
 // maxFAT is the largest file that FAT holds, in bytes.
@@ -31,21 +37,34 @@ var errGone = errors.New("is not the folder any more that it was at the beginnin
 
 // place is the Store that writes into a folder and tells the outbox of each volume that is finished. It looks before
 // each whether the folder is still the same: below a disk that was pulled there may be another folder of that name, on
-// the disk that is examined.
+// the disk that is examined. A folder that does not answer is waited for as long as the guard says.
 type place struct {
 	bundle.Folder
-	was fs.FileInfo
-	out *outbox
+	was      fs.FileInfo
+	out      *outbox
+	guard    *deadline.Guard
+	finished []string // paths of the volumes
 }
 
 var _ bundle.Store = (*place)(nil)
 
-func newPlace(dir string, out *outbox) (*place, error) {
-	st, err := os.Stat(dir)
-	if err != nil {
+// newPlace makes the folder where it is not there.
+func newPlace(dir string, silence time.Duration, out *outbox) (*place, error) {
+	p := &place{Folder: bundle.Folder(dir), out: out, guard: &deadline.Guard{Wait: silence}}
+	if err := p.do(0, func() (err error) {
+		if err = os.MkdirAll(dir, 0o700); err == nil {
+			p.was, err = os.Stat(dir)
+		}
+		return err
+	}); err != nil {
 		return nil, err
 	}
-	return &place{bundle.Folder(dir), st, out}, nil
+	return p, nil
+}
+
+// do asks something of the folder that may make it write so many bytes.
+func (p *place) do(bytes int64, ask func() error) error {
+	return p.guard.Do(context.Background(), bytes, ask)
 }
 
 func (p *place) same() error {
@@ -61,33 +80,91 @@ func (p *place) same() error {
 
 // Create begins a volume.
 func (p *place) Create(name string) (bundle.Volume, error) {
-	if err := p.same(); err != nil {
+	var v bundle.Volume
+	if err := p.do(0, func() (err error) {
+		if err = p.same(); err == nil {
+			v, err = p.Folder.Create(name)
+		}
+		return err
+	}); err != nil {
 		return nil, err
 	}
-	v, err := p.Folder.Create(name)
-	if err != nil {
-		return nil, err
-	}
-	return &placed{v, p, name}, nil
+	return &placed{place: p, volume: v, name: name}, nil
+}
+
+// source gives the bytes of a finished volume.
+func (p *place) source(name string) upload.Source {
+	return upload.Source{Name: filepath.Base(name), Open: func() (io.ReadSeekCloser, error) {
+		f, err := p.guard.Open(context.Background(), func() (deadline.Handle, error) { return os.Open(name) })
+		if err != nil {
+			return nil, err
+		}
+		return f, nil
+	}}
+}
+
+// temp makes the temporary file of the timeline.
+func (p *place) temp(dir string) (timeline.TempFile, error) {
+	return p.guard.Open(context.Background(), func() (deadline.Handle, error) { return timeline.CreateTemp(dir) })
 }
 
 // placed is a volume that tells when it is finished.
 type placed struct {
-	bundle.Volume
-	place *place
-	name  string
+	place   *place
+	volume  bundle.Volume
+	name    string
+	buf     []byte // on its way: a call that was left behind may write it later
+	written int64
+	lost    atomic.Bool // a call was left behind: what comes of it is no volume
 }
 
-func (v *placed) Commit() error {
-	if err := v.place.same(); err != nil {
-		return errors.Join(err, v.Volume.Abort())
+func (v *placed) do(bytes int64, ask func() error) error {
+	err := v.place.do(bytes, ask)
+	if errors.Is(err, deadline.ErrNoAnswer) {
+		v.lost.Store(true)
+		v.buf = nil
 	}
-	if err := v.Volume.Commit(); err != nil {
+	return err
+}
+
+func (v *placed) Write(b []byte) (n int, err error) {
+	buf := append(v.buf[:0], b...)
+	v.buf = buf
+	if err := v.do(0, func() error {
+		_, err := v.volume.Write(buf)
+		return err
+	}); err != nil {
+		return 0, err
+	}
+	v.written += int64(len(b))
+	return len(b), nil
+}
+
+// Commit finishes the volume. One that took too long is left without its name, also when the folder wakes up again.
+func (v *placed) Commit() error {
+	if err := v.do(v.written, func() error {
+		if err := v.place.same(); err != nil {
+			return errors.Join(err, v.volume.Abort())
+		}
+		if s, ok := v.volume.(interface{ Sync() error }); ok {
+			if err := s.Sync(); err != nil {
+				return errors.Join(err, v.volume.Abort())
+			}
+		}
+		if v.lost.Load() {
+			return v.volume.Abort()
+		}
+		return v.volume.Commit()
+	}); err != nil {
 		return err
 	}
-	v.place.out.add(&parcel{Source: upload.File(filepath.Join(string(v.place.Folder), v.name))})
+	name := filepath.Join(string(v.place.Folder), v.name)
+	v.place.finished = append(v.place.finished, name)
+	v.place.out.add(&parcel{Source: v.place.source(name)})
 	return nil
 }
+
+func (v *placed) Abort() error { return v.do(v.written, v.volume.Abort) }
 
 // A trouble is what a failing disk means to a person, and the next step.
 type trouble struct{ what, hint string }
@@ -96,6 +173,7 @@ var (
 	diskFull = trouble{"the disk of %s is full", "make room, or run again with --out on a larger disk; a second --out is used when the first fails"}
 	tooLarge = trouble{"%s cannot hold files this large", "run again with --volume-size 2GiB"}
 	readOnly = trouble{"%s is read-only", "is there a lock on the stick? Name another folder with --out"}
+	silent   = trouble{"%s", "connect the network folder again or plug the disk in anew, or run again with another --out; --disk-timeout says how long is waited"}
 	diskGone = trouble{"%s is gone", "plug the disk in or connect the network folder again, or run again with another --out"}
 )
 
@@ -116,6 +194,9 @@ func troubleOf(err error) (trouble, bool) {
 			return t, true
 		}
 	}
+	if errors.Is(err, deadline.ErrNoAnswer) {
+		return silent, true
+	}
 	if errors.Is(err, errGone) || errors.Is(err, fs.ErrNotExist) {
 		return diskGone, true
 	}
@@ -123,10 +204,14 @@ func troubleOf(err error) (trouble, bool) {
 }
 
 // volumeFor is the volume size for a folder, and what the person is to know of its disk beforehand.
-func (j *job) volumeFor(folder string) (size int64, notes []string) {
-	d, err := diskOf(folder)
-	if err != nil {
-		d = disk{free: -1} // what cannot be asked will show when it is written to
+func (j *job) volumeFor(p *place) (size int64, notes []string) {
+	folder := string(p.Folder)
+	var d disk
+	if err := p.do(0, func() (err error) {
+		d, err = diskOf(folder)
+		return err
+	}); err != nil {
+		return j.volumeOn(folder, disk{free: -1}) // what cannot be asked will show when it is written to
 	}
 	return j.volumeOn(folder, d)
 }

@@ -33,7 +33,7 @@ func TestPlaceThatIsAnotherOne(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	p, err := newPlace(dir, testOutbox(time.Minute))
+	p, err := newPlace(dir, time.Minute, testOutbox(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -114,15 +114,14 @@ func (c *collection) store() (store bundle.Store, volumeSize int64, err error) {
 		size := int64(c.opts.volumeSize)
 		return newMemory(c.outbox, size), size, nil
 	}
-	if err := os.MkdirAll(c.out, 0o700); err != nil {
+	if c.place, err = newPlace(c.out, c.opts.silence, c.outbox); err != nil {
 		return nil, 0, err
 	}
-	size, notes := c.volumeFor(c.out)
+	size, notes := c.volumeFor(c.place)
 	for _, n := range notes {
 		c.view.warn("%s", n)
 	}
-	store, err = newPlace(c.out, c.outbox)
-	return store, size, err
+	return c.place, size, nil
 }
 
 // conclude says what came of a bundle that is whole, when what can be sent is sent.
@@ -156,25 +155,20 @@ func (c *collection) abandon(err error) []abandoned {
 
 // tidy takes away what could not even be begun.
 func (c *collection) tidy() {
-	if !c.streams() {
-		os.Remove(filepath.Join(c.out, c.base+".001.tar.zst.pgp.part"))
+	if c.place != nil {
+		_ = c.place.do(0, func() error { return os.Remove(filepath.Join(c.out, c.base+".001.tar.zst.pgp.part")) })
 	}
 }
 
 // finished are the volumes of a bundle that has no end: the paths of those in the folder; of a stream, those that
 // arrived, and where.
 func (c *collection) finished() []string {
+	if !c.streams() {
+		return append([]string{}, c.place.finished...)
+	}
 	all := []string{}
-	if c.streams() {
-		for name, at := range c.outbox.arrived() {
-			all = append(all, name+" at "+strings.Join(at, ", "))
-		}
-	} else if found, err := os.ReadDir(c.out); err == nil {
-		for _, f := range found {
-			if strings.HasPrefix(f.Name(), c.base+".") && !strings.HasSuffix(f.Name(), ".part") {
-				all = append(all, filepath.Join(c.out, f.Name()))
-			}
-		}
+	for name, at := range c.outbox.arrived() {
+		all = append(all, name+" at "+strings.Join(at, ", "))
 	}
 	slices.Sort(all)
 	return all

@@ -107,11 +107,11 @@ type target struct {
 	upload.Destination
 }
 
-// targets opens the destinations of a run. Nothing is contacted yet.
-func targets(urls []string, token, pin string) ([]target, error) {
+// targets opens the destinations of a run. No receiver is contacted yet. Silence is how long a folder may not answer.
+func targets(urls []string, token, pin string, silence time.Duration) ([]target, error) {
 	var all []target
 	for _, raw := range urls {
-		d, err := destination(raw, token, pin)
+		d, err := destination(raw, token, pin, silence)
 		if err != nil {
 			return nil, cli.Fail(cli.Usage, "", fmt.Errorf("upload to %s: %w", raw, err))
 		}
@@ -120,7 +120,7 @@ func targets(urls []string, token, pin string) ([]target, error) {
 	return all, nil
 }
 
-func destination(raw, token, pin string) (upload.Destination, error) {
+func destination(raw, token, pin string, silence time.Duration) (upload.Destination, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return nil, errors.New("not a URL")
@@ -129,7 +129,7 @@ func destination(raw, token, pin string) (upload.Destination, error) {
 	case "https", "http":
 		return tus.New(raw, tus.Options{Token: token, PinSHA256: pin})
 	case "file":
-		return folder.New(filepath.FromSlash(driveless(u.Path)))
+		return folder.New(filepath.FromSlash(driveless(u.Path)), silence)
 	}
 	return nil, fmt.Errorf("destinations of kind %q are not in this build; https:// and file:/// are", u.Scheme)
 }

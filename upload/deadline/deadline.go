@@ -94,8 +94,11 @@ const most = 256 << 10
 // Open guards the handle that open gives.
 func (g *Guard) Open(ctx context.Context, open func() (Handle, error)) (*File, error) {
 	var h Handle
-	if err := g.do(ctx, 0, func() (err error) {
-		h, err = open()
+	if err := g.do(ctx, 0, func() error {
+		opened, err := open()
+		if err == nil {
+			h = opened
+		}
 		return err
 	}, func() {
 		if h != nil {

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("SPOR_TEST_ROLE") == "" {
 		os.Exit(m.Run())
 	}
-	dst, err := folder.New(os.Args[1])
+	dst, err := folder.New(os.Args[1], time.Minute)
 	if err == nil {
 		_, err = upload.Send(context.Background(), dst, []upload.Source{upload.File(os.Args[2])}, upload.Options{Rate: 4_000_000, Patience: -1})
 	}
@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 
 func open(t *testing.T, dir string) *folder.Destination {
 	t.Helper()
-	d, err := folder.New(dir)
+	d, err := folder.New(dir, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func TestRemnants(t *testing.T) {
 }
 
 func TestMissingFolder(t *testing.T) {
-	if d, err := folder.New(filepath.Join(t.TempDir(), "usb")); err == nil {
+	if d, err := folder.New(filepath.Join(t.TempDir(), "usb"), time.Minute); err == nil {
 		t.Errorf("New of a folder that is not there: %v", d)
 	}
 }
