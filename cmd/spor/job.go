@@ -109,7 +109,7 @@ func prepare(o *collectOptions, now time.Time) (*job, error) {
 		return nil, err
 	}
 	if !o.noUpload {
-		if j.targets, err = targets(firstOf(o.upload, k.Upload), cmp.Or(o.token, k.Token), cmp.Or(o.pin, k.Pin), o.silence); err != nil {
+		if j.targets, err = targetsWithin(firstOf(o.upload, k.Upload), cmp.Or(o.token, k.Token), cmp.Or(o.pin, k.Pin), o.silence); err != nil {
 			return nil, err
 		}
 	}

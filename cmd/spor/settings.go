@@ -107,8 +107,13 @@ type target struct {
 	upload.Destination
 }
 
-// targets opens the destinations of a run. No receiver is contacted yet. Silence is how long a folder may not answer.
-func targets(urls []string, token, pin string, silence time.Duration) ([]target, error) {
+// targets opens the destinations of a run. No receiver is contacted yet.
+func targets(urls []string, token, pin string) ([]target, error) {
+	return targetsWithin(urls, token, pin, defaultSilence)
+}
+
+// targetsWithin does so where a folder may not answer for as long as silence.
+func targetsWithin(urls []string, token, pin string, silence time.Duration) ([]target, error) {
 	var all []target
 	for _, raw := range urls {
 		d, err := destination(raw, token, pin, silence)

@@ -54,7 +54,7 @@ func runUpload(ctx context.Context, o *uploadOptions, files []string, s cli.Stre
 	if k == nil {
 		k = &kit.Kit{}
 	}
-	to, err := targets(firstOf(o.to, k.Upload), cmp.Or(o.token, k.Token), cmp.Or(o.pin, k.Pin), defaultSilence)
+	to, err := targets(firstOf(o.to, k.Upload), cmp.Or(o.token, k.Token), cmp.Or(o.pin, k.Pin))
 	if err != nil {
 		return err
 	}
