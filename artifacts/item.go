@@ -56,6 +56,14 @@ type Stored struct {
 	Cut    error  // why less was taken than there was; nil: all of it
 }
 
+// Shared is p as a part of the item's name, where the name ends so: one text in memory, not two, of each of a million files.
+func (s *Stored) Shared(p Path) Path {
+	if n := len(s.Name) - len(p); n >= 0 && s.Name[n:] == string(p) {
+		return Path(s.Name[n:])
+	}
+	return p
+}
+
 // A Sink takes evidence. Put reads r to its end, or to an error of r, which makes a shorter item and is reported in
 // Stored.Cut; an error of Put itself means that the sink can take no more. It is not called concurrently.
 type Sink interface {

@@ -171,16 +171,13 @@ func (r *recorder) put(it artifacts.Item, content io.Reader, limit string) error
 	if err != nil {
 		return err
 	}
-	o := artifacts.Outcome{Path: it.Origin, Status: artifacts.Collected, Item: stored.Name, Bytes: stored.Size}
+	o := artifacts.Outcome{Path: stored.Shared(it.Origin), Status: artifacts.Collected, Item: stored.Name, Bytes: stored.Size}
 	switch {
 	case stored.Cut != nil:
 		o.Status, o.Reason = artifacts.Truncated, stored.Cut.Error()
 		o.Gap = isLimit(stored.Cut)
 	case limit != "":
 		o.Status, o.Reason, o.Gap = artifacts.Truncated, limit, true
-	}
-	if name := stored.Name; strings.HasSuffix(name, string(o.Path)) {
-		o.Path = artifacts.Path(name[len(name)-len(o.Path):]) // one text in memory, not two
 	}
 	gap := o.Gap
 	r.note(o)

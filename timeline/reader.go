@@ -205,7 +205,7 @@ func (r *Reader) File(ctx context.Context, f *File) (Summary, error) {
 	src := &Source{Host: f.Host, Path: f.Path, SHA256: f.SHA256}
 	if !f.Loose {
 		stat := *src
-		for _, e := range statEvents(&f.Item, f.Size, &stat) {
+		for e := range statEvents(&f.Item, f.Size, &stat) {
 			if !before(&e, r.Since) {
 				add(&e) // the sorter counts what it drops
 			}

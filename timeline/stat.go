@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"iter"
 	"time"
 
 	"spor/artifacts"
@@ -10,42 +11,31 @@ import (
 const statParser = "filestat"
 
 // statEvents are the times of a file as its file system had them, one event each, in plaso's shape (fs:stat). What was
-// made by a collector has none.
-func statEvents(it *artifacts.Item, size int64, src *Source) []Event {
-	if it.Origin == "" {
-		return nil
-	}
-	src.Parser = statParser
-	var events []Event
-	for _, t := range []struct {
-		at   time.Time
-		desc string
-	}{
-		{it.Times.Modified, DescModified},
-		{it.Times.Accessed, DescAccessed},
-		{it.Times.Changed, DescChanged},
-		{it.Times.Born, DescCreated},
-	} {
-		if !t.at.IsZero() {
-			events = append(events, Event{Time: t.at, Desc: t.desc, Type: "fs:stat", Source: src})
+// made by a collector has none. They share their fields.
+func statEvents(it *artifacts.Item, size int64, src *Source) iter.Seq[Event] {
+	return func(yield func(Event) bool) {
+		if it.Origin == "" || it.Times == (artifacts.Times{}) {
+			return
+		}
+		src.Parser = statParser
+		e := Event{Type: "fs:stat", Source: src}
+		e.Fields, e.Message = statFields(it, size)
+		for i, at := range []time.Time{it.Times.Modified, it.Times.Accessed, it.Times.Changed, it.Times.Born} {
+			if e.Time, e.Desc = at, statDescs[i]; !at.IsZero() && !yield(e) {
+				return
+			}
 		}
 	}
-	if len(events) == 0 {
-		return nil
-	}
-	fields, message := statFields(it, size)
-	for i := range events {
-		events[i].Fields, events[i].Message = fields, message
-	}
-	return events
 }
+
+var statDescs = [...]string{DescModified, DescAccessed, DescChanged, DescCreated}
 
 func statFields(it *artifacts.Item, size int64) ([]Field, string) {
 	kind, message := "file", string(it.Origin)+" Type: file"
 	if it.Link != "" {
 		kind, message = "link", string(it.Origin)+" Type: link, to "+string(it.Link)
 	}
-	fields := []Field{Text("file_entry_type", kind)}
+	fields := append(make([]Field, 0, 8), Text("file_entry_type", kind))
 	if size >= 0 {
 		fields = append(fields, Int("file_size", size))
 	}

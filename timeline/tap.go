@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -23,6 +24,7 @@ type Tap struct {
 	Limits  Limits
 
 	summaries []Summary
+	head      [HeadSize]byte // of the item being put
 }
 
 var _ artifacts.Sink = (*Tap)(nil)
@@ -32,22 +34,18 @@ func (t *Tap) Summaries() []Summary { return t.summaries }
 
 // Put hands the item on and returns what the next sink says of it.
 func (t *Tap) Put(ctx context.Context, it artifacts.Item, r io.Reader) (artifacts.Stored, error) {
-	src := &Source{Host: t.Host, Path: it.Origin}
-	if src.Path == "" {
-		src.Path = artifacts.Path(it.Name)
-	}
-	p := &probe{tap: t, item: &it, src: src, r: r}
+	p := &probe{tap: t, item: &it, path: cmp.Or(it.Origin, artifacts.Path(it.Name)), r: r, head: t.head[:0]}
 	p.known = it.Sparse != nil // its runs alone would be read at the wrong places: the desk reads it whole
 	stored, err := t.Next.Put(ctx, it, p)
 	if p.pipe != nil {
 		t.summaries = append(t.summaries, p.finish(ctx))
+		p.src.SHA256 = stored.SHA256
 	}
-	src.SHA256 = stored.SHA256
 	if err != nil {
 		return stored, err
 	}
-	stat := &Source{Host: t.Host, Path: it.Origin, SHA256: stored.SHA256}
-	for _, e := range statEvents(&it, stored.Size, stat) {
+	stat := &Source{Host: t.Host, Path: stored.Shared(it.Origin), SHA256: stored.SHA256}
+	for e := range statEvents(&it, stored.Size, stat) {
 		if !before(&e, t.Since) {
 			t.Add(&e) // the sorter counts what it drops
 		}
@@ -59,7 +57,8 @@ func (t *Tap) Put(ctx context.Context, it artifacts.Item, r io.Reader) (artifact
 type probe struct {
 	tap  *Tap
 	item *artifacts.Item
-	src  *Source
+	path artifacts.Path
+	src  *Source // of the events; nil: no format knows the item
 	r    io.Reader
 
 	head  []byte
@@ -77,11 +76,13 @@ func (p *probe) Read(b []byte) (int, error) {
 	n, err := p.r.Read(b)
 	switch {
 	case !p.known:
-		p.head = append(p.head, b[:n]...)
-		if len(p.head) >= HeadSize || err != nil {
+		m := min(n, HeadSize-len(p.head))
+		p.head = append(p.head, b[:m]...)
+		if len(p.head) == HeadSize || err != nil {
 			p.look()
+			p.write(b[m:n])
 		}
-	case p.pipe != nil:
+	default:
 		p.write(b[:n])
 	}
 	if err != nil && p.pipe != nil {
@@ -93,19 +94,18 @@ func (p *probe) Read(b []byte) (int, error) {
 // look finds the parser for what was read so far and starts it.
 func (p *probe) look() {
 	p.known = true
-	m := p.tap.Formats.know(string(p.src.Path), p.head[:min(len(p.head), HeadSize)])
+	m := p.tap.Formats.know(string(p.path), p.head)
 	if m.format != nil {
 		p.start(m)
 		p.write(p.head)
 	}
-	p.head = nil
 }
 
 func (p *probe) start(m match) {
-	p.src.Parser = m.format.Name
+	p.src = &Source{Host: p.tap.Host, Path: p.path, Parser: m.format.Name}
 	pr, pw := io.Pipe()
 	p.pipe, p.done, p.gone = pw, make(chan Summary, 1), make(chan struct{})
-	in := Input{Name: string(p.src.Path), ModTime: p.item.Times.Modified, Zone: p.tap.Zone, Since: p.tap.Since, R: pr, Size: p.item.Size}
+	in := Input{Name: string(p.path), ModTime: p.item.Times.Modified, Zone: p.tap.Zone, Since: p.tap.Since, R: pr, Size: p.item.Size}
 	in = m.input(in, p.tap.Limits)
 	ended := make(chan struct{})
 	go func() {
@@ -154,9 +154,9 @@ func (p *probe) wait() (goOn func()) {
 	return func() { p.waiting.Store(false) }
 }
 
-// write gives the parser data.
+// write gives the parser data, if there is one.
 func (p *probe) write(b []byte) {
-	if len(b) == 0 {
+	if len(b) == 0 || p.pipe == nil {
 		return
 	}
 	defer p.wait()()
