@@ -216,6 +216,9 @@ func (e *expander) compile(text string, fold bool, cut func(string) (pattern, []
 		case !seen[p.text]:
 			seen[p.text] = true
 			p.text = artifacts.Path(unquote(string(p.text)))
+			if len(expanded) > 1 {
+				p.asked = artifacts.Path(text)
+			}
 			all = append(all, p)
 		}
 	}

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -108,15 +109,17 @@ func (f *found) note(ids []int, o artifacts.Outcome) {
 	}
 }
 
-func (f *found) say(id int, o artifacts.Outcome) {
+func (f *found) say(id int, o artifacts.Outcome) { f.sayOnce(id, o.Path, o) }
+
+func (f *found) sayOnce(id int, key artifacts.Path, o artifacts.Outcome) {
 	r := &f.targets[f.wanted[id].target]
-	if r.said[o.Path] {
+	if r.said[key] {
 		return
 	}
 	if r.said == nil {
 		r.said = make(map[artifacts.Path]bool)
 	}
-	r.said[o.Path] = true
+	r.said[key] = true
 	r.outcomes = append(r.outcomes, o)
 }
 
@@ -136,7 +139,12 @@ func (f *found) barred(ids []int, at artifacts.Path, why string) {
 	defer f.mu.Unlock()
 	for _, id := range ids {
 		f.missed[id] = true
-		f.say(id, artifacts.Outcome{Path: f.wanted[id].text, Status: artifacts.Skipped, Reason: at.String() + ": " + why})
+		reason := at.String() + ": " + why
+		if asked := f.wanted[id].asked; asked != "" { // once for all homes behind it
+			f.sayOnce(id, asked+"\x00"+at, artifacts.Outcome{Path: asked, Status: artifacts.Skipped, Reason: reason})
+			continue
+		}
+		f.say(id, artifacts.Outcome{Path: f.wanted[id].text, Status: artifacts.Skipped, Reason: reason})
 	}
 }
 
@@ -173,6 +181,7 @@ func (f *found) of(target int) (hits []hit, outcomes []artifacts.Outcome, comple
 	for _, h := range hits {
 		own[h.pattern] = true
 	}
+	lacking := f.absences(r, complete)
 	for id := r.first; id < r.last; id++ {
 		if f.wanted[id].listing && f.seen[id] && !own[id] {
 			outcomes = append(outcomes, artifacts.Outcome{Path: f.wanted[id].text, Status: artifacts.Collected, Reason: "listed for another pattern of the definition"})
@@ -180,16 +189,57 @@ func (f *found) of(target int) (hits []hit, outcomes []artifacts.Outcome, comple
 		if f.seen[id] || f.missed[id] {
 			continue
 		}
-		o := artifacts.Outcome{Path: f.wanted[id].text, Status: artifacts.Absent}
-		if !complete {
-			o.Status, o.Reason = artifacts.Failed, "not looked for: the walk ended early"
-			if f.cause != nil {
-				o.Reason += ": " + f.cause.Error()
-			}
+		if o, ok := lacking.outcome(&f.wanted[id]); ok {
+			outcomes = append(outcomes, o)
 		}
-		outcomes = append(outcomes, o)
 	}
 	return hits, outcomes, complete
+}
+
+// absences says what is absent. What was asked for in each user's home is said once for all homes that lack it: service
+// accounts have many homes, and most are never there.
+type absences struct {
+	early string                 // why it cannot be known; empty: the walk came to its end
+	all   map[artifacts.Path]int // homes asked, by what was asked
+	lack  map[artifacts.Path]int // of them, those that lack it; 0: said
+}
+
+// absences counts for one target; f.mu is held.
+func (f *found) absences(r *result, complete bool) *absences {
+	a := &absences{all: make(map[artifacts.Path]int), lack: make(map[artifacts.Path]int)}
+	if !complete {
+		a.early = "not looked for: the walk ended early"
+		if f.cause != nil {
+			a.early += ": " + f.cause.Error()
+		}
+	}
+	for id := r.first; id < r.last; id++ {
+		asked := f.wanted[id].asked
+		if asked == "" {
+			continue
+		}
+		a.all[asked]++
+		if !f.seen[id] && !f.missed[id] {
+			a.lack[asked]++
+		}
+	}
+	return a
+}
+
+// outcome of a pattern that matched nothing; false where it was said with another's.
+func (a *absences) outcome(w *wanted) (artifacts.Outcome, bool) {
+	o := artifacts.Outcome{Path: w.text, Status: artifacts.Absent}
+	if n := a.lack[w.asked]; w.asked != "" && n != 1 {
+		if n == 0 {
+			return o, false
+		}
+		o.Path, o.Reason = w.asked, fmt.Sprintf("in %d of the %d homes of users", n, a.all[w.asked])
+		a.lack[w.asked] = 0
+	}
+	if a.early != "" {
+		o.Status, o.Reason = artifacts.Failed, a.early
+	}
+	return o, true
 }
 
 func (f *found) hasBegun() bool {

@@ -16,6 +16,9 @@ import (
 type pattern struct {
 	text  artifacts.Path // as it is written in outcomes: expanded, in the host's spelling
 	names []name
+	// asked is the text before it was expanded, where that was once for each of several users: what is to be said of all
+	// of them is said of it.
+	asked artifacts.Path
 	// stream, of Windows: not what matches is meant, but its alternate data stream of this name, where it has one.
 	stream string
 }

@@ -167,8 +167,9 @@ func (p *Plan) guards() []wanted {
 // walk is the collector of that name.
 func (p *Plan) walk(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, paths *trie) error {
 	p.found.begin()
-	err := newWalker(h, paths, p.found).walk(ctx)
-	for _, o := range p.found.end(err) {
+	w := newWalker(h, paths, p.found)
+	err := w.walk(ctx)
+	for _, o := range append(p.found.end(err), w.homes.outcomes()...) {
 		rec.Note(o)
 	}
 	if errors.Is(err, errMatches) {

@@ -39,6 +39,7 @@ type walker struct {
 	entries int
 	visited map[visit]bool
 	decided map[string]bool
+	homes   homes
 }
 
 type visit struct {
@@ -52,6 +53,7 @@ func newWalker(h *artifacts.Host, t *trie, f *found) *walker {
 		kept:    make(map[artifacts.Path][]artifacts.DirEntry),
 		visited: make(map[visit]bool),
 		decided: make(map[string]bool),
+		homes:   newHomes(h),
 	}
 }
 
@@ -268,6 +270,7 @@ func (w *walker) refused(p artifacts.Path, err error, ids []int) {
 	o := artifacts.Outcome{Path: p, Status: artifacts.Failed, Reason: reason(err)}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		w.homes.lacks(p)
 		return
 	case errors.Is(err, fs.ErrPermission):
 		o.Status = artifacts.Denied
