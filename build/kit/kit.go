@@ -33,6 +33,7 @@ type Kit struct {
 	Case       string    `json:"case"`
 	Recipients []string  `json:"recipients"`       // armored public keys
 	Upload     []string  `json:"upload,omitempty"` // URLs, tried in order
+	Stream     bool      `json:"stream,omitempty"` // send from memory and write nothing to a disk of the host
 	Token      string    `json:"token,omitempty"`  // write-only, for this case
 	Pin        string    `json:"pin,omitempty"`    // SHA-256 of the receiver's public key (SubjectPublicKeyInfo), hex
 	Profiles   []string  `json:"profiles,omitempty"`

@@ -27,6 +27,7 @@ import (
 type kitOptions struct {
 	recipients     []string
 	upload         []string
+	stream         bool
 	token, pin     string
 	store          string
 	caseID         string
@@ -53,6 +54,7 @@ func kitCommand(s cli.Streams) *cobra.Command {
 	f := cmd.Flags()
 	f.StringArrayVar(&o.recipients, "recipient", nil, "public key `file` to seal to; repeat for several")
 	f.StringArrayVar(&o.upload, "upload", nil, "`URL` to send to; repeat for fall-backs")
+	f.BoolVar(&o.stream, "stream", false, "let the agent send from memory and write nothing to a disk of the host")
 	f.StringVar(&o.token, "token", "", "upload token of the case (spor-desk token new)")
 	f.StringVar(&o.pin, "pin", "", "SHA-256 of the receiver's public key, as spor-desk receive prints it")
 	f.StringVar(&o.store, "store", "", "the receiver's `folder` on this machine: takes the pin from it, and makes a token where none is given")
@@ -131,8 +133,11 @@ func (o *kitOptions) kit(now time.Time) (k kit.Kit, recipients []string, err err
 			return k, nil, err
 		}
 	}
+	if o.stream && len(o.upload) == 0 {
+		return k, nil, cli.Fail(cli.Usage, "name where to with --upload URL, or leave --stream out", errors.New("--stream has nowhere to send to"))
+	}
 	k = kit.Kit{
-		Case: o.caseID, Upload: o.upload, Token: o.token, Pin: o.pin, Profiles: o.profiles, TLP: tlp.String(), Language: o.lang,
+		Case: o.caseID, Upload: o.upload, Stream: o.stream, Token: o.token, Pin: o.pin, Profiles: o.profiles, TLP: tlp.String(), Language: o.lang,
 		Contact: o.contact, Made: now.UTC().Truncate(time.Second),
 	}
 	if o.expires != "" {

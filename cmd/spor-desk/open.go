@@ -58,6 +58,7 @@ func runOpen(ctx context.Context, s cli.Streams, k keyOptions, files []string, o
 	if _, err := k.open(s); err != nil {
 		return err // before a folder is made
 	}
+	_, before := os.Lstat(o.out)
 	root, err := newFolder(o.out)
 	if err != nil {
 		return cli.Fail(cli.Usage, "name a folder that is not there yet", err)
@@ -69,6 +70,7 @@ func runOpen(ctx context.Context, s cli.Streams, k keyOptions, files []string, o
 	}
 	v, err := check(ctx, s, k, files, bundle.NewExtractor(root))
 	if err != nil {
+		leaveNothing(o.out, mark, before != nil)
 		return err
 	}
 	reported := writeReport(ctx, o.out, filepath.Join(o.out, "report.html"), o.lang)
@@ -92,6 +94,14 @@ func runOpen(ctx context.Context, s cli.Streams, k keyOptions, files []string, o
 		fmt.Fprintf(s.Err, "spor-desk: recovered %d items; %s says what they are not\n", v.Items, mark)
 	}
 	return err
+}
+
+// leaveNothing takes the mark away again where nothing was extracted beside it, and the folder where it is ours.
+func leaveNothing(folder, mark string, ours bool) {
+	entries, err := os.ReadDir(folder)
+	if err == nil && len(entries) == 1 && os.Remove(mark) == nil && ours {
+		os.Remove(folder) // what cannot be removed is an empty folder
+	}
 }
 
 // language refuses a language that no page is written in, before anything is touched.

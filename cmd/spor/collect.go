@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,6 +59,11 @@ type collectOptions struct {
 
 // elsewhere tells whether something else than the running host is examined.
 func (o *collectOptions) elsewhere() bool { return o.root != "" || o.image != "" }
+
+// gave tells whether the option stood on the command line or in the environment, which then goes before the kit.
+func (o *collectOptions) gave(name string) bool {
+	return slices.ContainsFunc(o.given, func(g string) bool { return strings.HasPrefix(g, "--"+name+"=") })
+}
 
 // How long one source may take. With --stream it may wait for the network meanwhile, which must not cost evidence.
 const (

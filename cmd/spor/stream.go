@@ -87,6 +87,9 @@ func (h *held) Abort() error {
 // checkStream settles what --stream asks for, before anything is touched.
 func (j *job) checkStream() error {
 	o := j.opts
+	if j.kit != nil && j.kit.Stream && !o.noUpload && !o.gave("stream") {
+		o.stream = true
+	}
 	if !o.stream {
 		return nil
 	}

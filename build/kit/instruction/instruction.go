@@ -5,6 +5,7 @@ package instruction
 import (
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 type words struct {
 	Lang, Title, Case, Keep, Contact, Expires string
 	Steps                                     []string
+	Streamed                                  string // the last step where nothing is written to a disk
 }
 
 var languages = []words{
@@ -27,6 +29,7 @@ var languages = []words{
 			"Í lokin birtast undirritunarlykill (signer) og samtala (digest). Lesið fyrstu og síðustu fjóra stafina upp í símann.",
 			"Ef sending tókst ekki: geymið .pgp-skrárnar og keyrið spor upload síðar.",
 		},
+		"Gögnin eru send beint yfir netið og ekkert er skrifað á diska tölvunnar: hafið hana nettengda. Ef sending tekst ekki: hafið samband, eða keyrið aftur með --out og heiti möppu á minnislykli.",
 	},
 	{
 		"nb", "Innsamling av spor fra en rammet maskin", "Sak", "La maskinen stå på. Ikke start den på nytt, slett ingenting og kjør ingen opprydding.", "Kontakt", "Gjelder til",
@@ -37,6 +40,7 @@ var languages = []words{
 			"Til slutt vises en signaturnøkkel (signer) og en kontrollsum (digest). Les de fire første og fire siste tegnene opp på telefonen.",
 			"Hvis sendingen ikke lyktes: ta vare på .pgp-filene og kjør spor upload senere.",
 		},
+		"Sporene sendes rett over nettet, og ingenting skrives til maskinens disker: la den være på nett. Hvis sendingen ikke lykkes: ta kontakt, eller kjør igjen med --out og en mappe på en minnepinne.",
 	},
 	{
 		"en", "Collecting evidence from an affected machine", "Case", "Leave the machine on. Do not restart it, delete nothing, run no clean-up.", "Contact", "Valid until",
@@ -47,12 +51,19 @@ var languages = []words{
 			"At the end it shows a signer and a digest. Read the first and last four characters of each out over the phone.",
 			"If sending did not work: keep the .pgp files and run spor upload later.",
 		},
+		"The evidence is sent straight over the network and nothing is written to the machine's disks: keep it connected. If sending does not work: call us, or run again with --out and a folder on a USB stick.",
 	},
 }
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"step": func(s, windows, linux string) string {
 		return strings.NewReplacer("{windows}", windows, "{linux}", linux).Replace(s)
+	},
+	"steps": func(w words, k kit.Kit) []string {
+		if !k.Stream {
+			return w.Steps
+		}
+		return append(slices.Clone(w.Steps[:len(w.Steps)-1]), w.Streamed)
 	},
 	"date": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
 }).Parse(`<!DOCTYPE html>
@@ -68,7 +79,7 @@ h2{font-size:14pt;margin:0 0 1mm}ol{margin:1mm 0 1mm 5mm;padding-left:4mm}li{mar
 {{range .Languages}}<section lang="{{.Lang}}"><h2>{{.Title}}</h2>
 <p class="meta">{{.Case}}: <b>{{$.Kit.Case}}</b>{{if not $.Kit.Expires.IsZero}} · {{.Expires}}: {{date $.Kit.Expires}}{{end}}</p>
 <p class="keep">{{.Keep}}</p>
-<ol>{{range .Steps}}<li>{{step . $.Windows $.Linux}}</li>{{end}}</ol>
+<ol>{{range steps . $.Kit}}<li>{{step . $.Windows $.Linux}}</li>{{end}}</ol>
 {{with $.Kit.Contact}}{{if or .Name .Phone .Mail}}<p class="meta"><b>{{.Name}}</b> {{.Phone}} {{.Mail}}</p>{{end}}{{end}}
 </section>{{end}}
 <p class="fp">{{range .Recipients}}{{.}}<br>{{end}}</p>
