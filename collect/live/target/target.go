@@ -5,37 +5,19 @@ package target
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"strings"
 
 	"spor/artifacts"
+	"spor/collect/live/program"
 	"spor/collect/winapi"
 )
 
-// A File is what something names. What is zero or absent is not known.
+// A File is what something names: one that is Gone may be made by whoever can, and decides then what runs.
 type File struct {
-	Path      artifacts.Path `json:"path"`                // where it was found, or as it is named
-	Missing   bool           `json:"missing,omitempty"`   // no such file: whoever can make it decides what runs
-	Temporary bool           `json:"temporary,omitempty"` // in a folder any user may write to
-	SHA256    string         `json:"sha256,omitempty"`
-	Size      int64          `json:"size,omitempty"` // bytes
-	UID       string         `json:"uid,omitempty"`  // SID of the owner
-	artifacts.Times
-	Signature *Signature `json:"signature,omitempty"` // nil: not asked for
-	Error     string     `json:"error,omitempty"`     // why there is no hash
-}
-
-// A Signature is what the system says of a file's signature.
-type Signature struct {
-	Status  string `json:"status"` // "valid", "unsigned", …
-	Signer  string `json:"signer,omitempty"`
-	Catalog string `json:"catalog,omitempty"` // the catalogue that vouches for the file, where it is not signed itself
-	Error   string `json:"error,omitempty"`
+	program.File
+	Temporary bool `json:"temporary,omitempty"` // in a folder any user may write to
 }
 
 // Bounds against a host that means to choke us.
@@ -43,8 +25,7 @@ const (
 	maxTargets = 8
 	maxTries   = 24       // words that the name of a program may have
 	maxCommand = 32 << 10 // bytes
-	maxHashed  = 256 << 20
-	maxHashAll = 4 << 30
+	maxHashAll = 8 << 30  // bytes, of all files
 	maxKnown   = 50_000
 )
 
@@ -54,12 +35,11 @@ type Examiner struct {
 	host  *artifacts.Host
 	known map[string]File
 	left  int64 // bytes that may still be hashed
-	buf   []byte
 }
 
 // New gives an examiner of a host's files.
 func New(ctx context.Context, h *artifacts.Host) *Examiner {
-	return &Examiner{ctx: ctx, host: h, known: map[string]File{}, left: maxHashAll, buf: make([]byte, 128<<10)}
+	return &Examiner{ctx: ctx, host: h, known: map[string]File{}, left: maxHashAll}
 }
 
 // Variables are those of the system, with those that a user's own folder gives.
@@ -151,21 +131,22 @@ func (x *Examiner) program(command string) (program File, arguments string) {
 			continue
 		}
 		tries++
-		if f := x.search(command[:i], ".exe"); !f.Missing && f.Error != "is a directory" {
+		if f := x.search(command[:i], ".exe"); !f.Gone && f.Error != "is a directory" {
 			return f, command[i:]
 		}
 	}
 	// Nothing is there: the name ends with its extension, or with the first space.
 	end := strings.IndexAny(command+" ", " \t")
-	lower := strings.ToLower(command)
-	for _, ext := range []string{".exe", ".dll", ".cmd", ".bat", ".com", ".scr", ".vbs", ".js", ".ps1"} {
-		if i := strings.Index(lower, ext); i > 0 && (i+len(ext) == len(command) || command[i+len(ext)] == ' ') {
-			end = max(end, i+len(ext))
+	for i := range command {
+		if rest := command[i:]; command[i] == '.' && len(rest) >= 4 && endings[strings.ToLower(rest[:4])] && (len(rest) == 4 || rest[4] == ' ') {
+			end = max(end, i+4)
 			break
 		}
 	}
 	return x.search(command[:end], ".exe"), command[end:]
 }
+
+var endings = map[string]bool{".exe": true, ".dll": true, ".cmd": true, ".bat": true, ".com": true, ".scr": true, ".vbs": true, ".ps1": true}
 
 // Library describes a DLL as LoadLibrary finds it: in System32 where it has no folder, and with .dll where it has no
 // extension.
@@ -188,7 +169,7 @@ func (x *Examiner) search(name, ext string) File {
 	}
 	if named(name) {
 		for _, n := range names {
-			if f := x.Describe(n); !f.Missing {
+			if f := x.Describe(n); !f.Gone {
 				return f
 			}
 		}
@@ -199,16 +180,16 @@ func (x *Examiner) search(name, ext string) File {
 		dirs = []string{windir + `\`, windir + `\System32\`}
 	}
 	if name == "" || windir == "" || strings.ContainsAny(name, `/:*?<>|"`) {
-		return File{Path: artifacts.Path(name), Missing: true}
+		return File{File: program.File{Path: artifacts.Path(name), Gone: true}}
 	}
 	for _, n := range names {
 		for _, dir := range dirs {
-			if f := x.Describe(dir + n); !f.Missing {
+			if f := x.Describe(dir + n); !f.Gone {
 				return f
 			}
 		}
 	}
-	return File{Path: artifacts.Path(name), Missing: true}
+	return File{File: program.File{Path: artifacts.Path(name), Gone: true}}
 }
 
 // absolute puts the ways in which drivers and services spell a path into the usual one.
@@ -233,18 +214,18 @@ func (x *Examiner) Describe(p string) File {
 	if f, ok := x.known[key]; ok {
 		return f
 	}
-	f := File{Path: artifacts.Path(p)}
+	f := File{File: program.File{Path: artifacts.Path(p)}}
+	x.look(&f.File)
 	for _, dir := range temporary {
 		f.Temporary = f.Temporary || strings.Contains(key, dir)
 	}
-	x.look(&f)
 	if len(x.known) < maxKnown {
 		x.known[key] = f
 	}
 	return f
 }
 
-func (x *Examiner) look(f *File) {
+func (x *Examiner) look(f *program.File) {
 	if strings.HasPrefix(string(f.Path), `\\`) {
 		f.Error = "lies on another machine: not read"
 		return
@@ -254,52 +235,20 @@ func (x *Examiner) look(f *File) {
 		return
 	}
 	st, err := x.host.Files.Lstat(f.Path)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
-		f.Missing = true
-		return
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrInvalid):
+		f.Gone = true
+	case err != nil:
 		f.Error = err.Error()
-		return
+	case st.Kind != artifacts.Regular:
+		f.Modified, f.Error = st.Times.Modified, "is a "+st.Kind.String()
+	case st.Size > x.left:
+		f.Size, f.Modified, f.Error = st.Size, st.Times.Modified, "enough was hashed"
+	default:
+		x.left -= st.Size
+		*f = program.Look(x.ctx, x.host.Files, f.Path)
+		if !x.host.Live { // the system that runs knows nothing of a disk's files
+			f.Signature, f.Version = nil, nil
+		}
 	}
-	f.Size, f.UID, f.Times = st.Size, st.UID, st.Times
-	if st.Kind != artifacts.Regular {
-		f.Error = "is a " + st.Kind.String()
-		return
-	}
-	if err := x.hash(f); err != nil {
-		f.Error = err.Error()
-	}
-}
-
-func (x *Examiner) hash(f *File) error {
-	if f.Size > maxHashed || f.Size > x.left {
-		return fmt.Errorf("%d bytes: not hashed", f.Size)
-	}
-	in, err := x.host.Files.Open(f.Path)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	sum := sha256.New()
-	n, err := io.CopyBuffer(sum, reader{x.ctx, io.LimitReader(in, maxHashed)}, x.buf)
-	x.left -= n
-	if err != nil {
-		return err
-	}
-	f.SHA256 = hex.EncodeToString(sum.Sum(nil))
-	return nil
-}
-
-// A reader ends with its context.
-type reader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r reader) Read(b []byte) (int, error) {
-	if r.ctx.Err() != nil {
-		return 0, context.Cause(r.ctx)
-	}
-	return r.r.Read(b)
 }

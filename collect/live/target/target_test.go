@@ -52,12 +52,12 @@ func TestCommand(t *testing.T) {
 			for _, flag := range []struct {
 				set  bool
 				name string
-			}{{f.Missing, " missing"}, {f.Temporary, " temporary"}, {f.Error != "", " error"}} {
+			}{{f.Gone, " missing"}, {f.Temporary, " temporary"}, {f.Error != "", " error"}} {
 				if flag.set {
 					s += flag.name
 				}
 			}
-			if !f.Missing && f.Error == "" && f.SHA256 == "" {
+			if !f.Gone && f.Error == "" && f.SHA256 == "" {
 				s += " without hash"
 			}
 			got = append(got, s)
@@ -74,7 +74,7 @@ func TestDescribe(t *testing.T) {
 	if f := x.Library("evil", nil); f.Path != `C:\Windows\System32\evil.dll` || f.SHA256 != hex.EncodeToString(sum[:]) || f.Size != 4 || f.Modified.IsZero() {
 		t.Errorf("got %+v", f)
 	}
-	if f := x.Path(`%windir%\System32`, x.Variables("")); f.Error != "is a directory" || f.Missing {
+	if f := x.Path(`%windir%\System32`, x.Variables("")); f.Error != "is a directory" || f.Gone {
 		t.Errorf("a folder: %+v", f)
 	}
 }
