@@ -48,6 +48,12 @@ type Destination interface {
 	Commit(ctx context.Context, o Object) (Receipt, error)
 }
 
+// A Checker is a destination that can say beforehand whether it would take an object. It asks the other side and leaves
+// nothing there.
+type Checker interface {
+	Check(ctx context.Context) error
+}
+
 // What a command branches on.
 var (
 	ErrUnauthorized = errors.New("the receiver does not accept the token")

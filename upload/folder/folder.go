@@ -29,7 +29,10 @@ type Destination struct {
 	guard *deadline.Guard
 }
 
-var _ upload.Destination = (*Destination)(nil)
+var (
+	_ upload.Destination = (*Destination)(nil)
+	_ upload.Checker     = (*Destination)(nil)
+)
 
 // New opens the folder, which must exist: a missing one is more likely a disk that is not mounted. Wait is how long one
 // call to its file system may take before the folder is said to be upload.ErrUnreachable; zero: for ever.
@@ -52,6 +55,17 @@ func New(dir string, wait time.Duration) (*Destination, error) {
 
 // Close releases the folder.
 func (d *Destination) Close() error { return d.root.Close() }
+
+// Check writes a file into the folder and removes it again.
+func (d *Destination) Check(ctx context.Context) error {
+	const name = "spor-check.part"
+	f, err := d.open(ctx, name, os.O_WRONLY|os.O_CREATE)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(f, "spor\n")
+	return refused(errors.Join(err, f.Close(), d.guard.Do(ctx, 0, func() error { return d.root.Remove(name) })))
+}
 
 func part(o upload.Object) string { return o.Name + "." + o.SHA256[:min(16, len(o.SHA256))] + ".part" }
 

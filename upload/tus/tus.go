@@ -38,7 +38,10 @@ type Destination struct {
 	uploads map[upload.Object]*url.URL // where the server put them
 }
 
-var _ upload.Destination = (*Destination)(nil)
+var (
+	_ upload.Destination = (*Destination)(nil)
+	_ upload.Checker     = (*Destination)(nil)
+)
 
 // protocol is the version of tus that both sides must speak.
 const protocol = "1.0.0"
@@ -106,6 +109,27 @@ func (d *Destination) Close() error {
 	return nil
 }
 
+// Check asks for an upload that cannot be there. A receiver that takes the token says so; others refuse, or are none.
+func (d *Destination) Check(ctx context.Context) error {
+	resp, err := d.do(ctx, http.MethodHead, d.base.JoinPath("none"), nil, nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	switch {
+	case resp.StatusCode != http.StatusNotFound:
+		return refusal(resp)
+	case resp.Header.Get("Tus-Resumable") != protocol:
+		return d.noReceiver()
+	}
+	return nil
+}
+
+// noReceiver is about an answer that no receiver gives.
+func (d *Destination) noReceiver() error {
+	return fmt.Errorf("%w: what answers at %s is not a receiver; check the URL, and whether a proxy or log-in page stands between", upload.ErrRefused, d.base)
+}
+
 // Offset creates the upload, or finds it if the server has it, and asks how far it is.
 func (d *Destination) Offset(ctx context.Context, o upload.Object) (int64, error) {
 	if err := upload.CheckName(o.Name); err != nil {
@@ -152,7 +176,7 @@ func (d *Destination) create(ctx context.Context, o upload.Object) (*url.URL, er
 	}
 	loc, err := url.Parse(resp.Header.Get("Location"))
 	if err != nil || loc.Path == "" || resp.Header.Get("Tus-Resumable") != protocol {
-		return nil, fmt.Errorf("%w: what answers at %s is not a receiver; check the URL, and whether a proxy or log-in page stands between", upload.ErrRefused, d.base)
+		return nil, d.noReceiver()
 	}
 	// The server may not know by which name it was reached, and must not send us elsewhere: only its path is taken.
 	return d.base.ResolveReference(&url.URL{Path: loc.Path, RawPath: loc.RawPath, RawQuery: loc.RawQuery}), nil

@@ -34,6 +34,7 @@ func Run(t *testing.T, newDestination func(t *testing.T) (open func() upload.Des
 		{"two at once", two},
 		{"bad names", names},
 		{"cancelled", cancelled},
+		{"checked", checked},
 	} {
 		t.Run(tt.name, func(t *testing.T) { tt.test(t, newDestination(t)) })
 	}
@@ -251,4 +252,23 @@ func cancelled(t *testing.T, open func() upload.Destination) {
 	d = open()
 	goOn(t, d, o, b)
 	commit(t, d, o)
+}
+
+// checked asks a destination that can be asked; what is sent afterwards begins at nothing.
+func checked(t *testing.T, open func() upload.Destination) {
+	d := open()
+	c, ok := d.(upload.Checker)
+	if !ok {
+		return
+	}
+	if err := c.Check(t.Context()); err != nil {
+		t.Fatalf("Check: %v", err)
+	}
+	_, o := Content("after-check.pgp", 10, 1)
+	offset(t, d, o, 0)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := c.Check(gone); err == nil {
+		t.Error("Check with a cancelled context: no error")
+	}
 }
