@@ -5,7 +5,7 @@ set -euo pipefail
 packages=(
   gcc libc6-dev # the race detector
   gnupg zstd tar sq libarchive-tools p7zip-full unzip python3 # the stock tools that must open a bundle without us, and what is in it
-  dosfstools # makes the FAT32 stick that is filled and pulled
+  dosfstools fusefat # the FAT32 stick that is filled and pulled, also where the kernel knows no FAT
   strace # shows that the agent executes nothing
   sleuthkit # mactime reads the body files; fls and icat read NTFS beside us
   ntfs-3g attr # write the NTFS images we read
@@ -22,7 +22,7 @@ if command -v dpkg-query >/dev/null; then
     dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || missing+=("$p")
   done
 else
-  for tool in gcc gpg zstd tar sq bsdtar 7z unzip python3 mkfs.vfat strace mactime ntfs-3g setfattr wimlib-imagex evtxexport evtexport hivexml osslsigncode wine; do
+  for tool in gcc gpg zstd tar sq bsdtar 7z unzip python3 mkfs.vfat fusefat strace mactime ntfs-3g setfattr wimlib-imagex evtxexport evtexport hivexml osslsigncode wine; do
     command -v "$tool" >/dev/null || missing+=("$tool")
   done
 fi
