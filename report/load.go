@@ -25,6 +25,7 @@ type Input struct {
 	Processes []Process
 	Sockets   []Socket
 	Sessions  []Session
+	Screens   []Screen
 	Identity  Identity
 	Timeline  Timeline
 	Faults    []string // what of the folder could not be read, and why
@@ -39,6 +40,7 @@ const (
 	maxProcesses = 20_000
 	maxSockets   = 50_000
 	maxSessions  = 2_000
+	maxScreens   = 300
 )
 
 // The records of live state that the page shows; see collect/live for what they mean.
@@ -86,6 +88,23 @@ type (
 		Login    string `json:"login"`
 		State    string `json:"state"`
 	}
+	// Screen is of live/screens.jsonl.
+	Screen struct {
+		Session int    `json:"session"`
+		User    string `json:"user"`
+		State   string `json:"state"`
+		Locked  bool   `json:"locked"`
+		Image   string `json:"image"`
+		Desktop string `json:"input_desktop"`
+		Look    string `json:"look"`
+		Error   string `json:"error"`
+		Windows []struct {
+			Title   string `json:"title"`
+			Visible bool   `json:"visible"`
+			Front   bool   `json:"foreground"`
+			Desktop string `json:"desktop"`
+		} `json:"windows"`
+	}
 	// Identity is of live/identity.jsonl.
 	Identity struct {
 		Interfaces []Interface `json:"interfaces"`
@@ -130,6 +149,7 @@ func Load(ctx context.Context, fsys fs.FS) (*Input, error) {
 	in.Processes = load(in, fsys, live(fsys, "processes"), maxProcesses, func(p *Process) bool { return !p.KernelThread })
 	in.Sockets = load(in, fsys, live(fsys, "sockets"), maxSockets, func(s *Socket) bool { return s.LocalPort != 0 })
 	in.Sessions = load(in, fsys, live(fsys, "sessions"), maxSessions, func(s *Session) bool { return s.User != "" && s.Type != "dead" })
+	in.Screens = load(in, fsys, live(fsys, "screens"), maxScreens, func(*Screen) bool { return true })
 	if ids := load(in, fsys, live(fsys, "identity"), 1, func(*Identity) bool { return true }); len(ids) > 0 {
 		in.Identity = ids[0]
 	}

@@ -100,6 +100,12 @@ func made(t *testing.T, hostile string) fstest.MapFS {
 		map[string]any{"protocol": "udp", "local_address": "::1", "local_port": 323, "state": "UNCONNECTED"},
 		map[string]any{"protocol": "tcp", "local_address": "192.0.2.7", "local_port": 50000, "remote_address": "203.0.113.9", "remote_port": 443, "state": "ESTABLISHED"})
 	put("live/sessions.jsonl", map[string]any{"source": "utmp", "type": "user", "user": "root" + hostile, "terminal": "pts/0", "remote_host": hostile, "remote_address": "203.0.113.9", "login": began.Add(-50 * time.Hour)})
+	put("live/screens.jsonl",
+		map[string]any{"session": 2, "user": `FS01\anna` + hostile, "state": "active", "locked": false, "image": "screens/session-2.png", "input_desktop": "Default", "windows": []any{
+			map[string]any{"title": "RESTORE-FILES.txt - Notepad" + hostile, "visible": true, "foreground": true},
+			map[string]any{"title": "not seen"}, map[string]any{"title": "Firefox", "desktop": "hidden-desk"},
+		}},
+		map[string]any{"session": 3, "state": "disconnected", "locked": true, "image": "screens/../../x" + hostile, "input_desktop": "Winlogon", "look": "black"})
 	put("live/identity.jsonl", map[string]any{
 		"hostname": "fs01", "interfaces": []any{map[string]any{"name": "ens18", "mac": "52:54:00:12:34:56", "up": true, "addresses": []string{"192.0.2.7/24", "2001:db8::7/64"}}},
 		"hardware": map[string]any{"vendor": "QEMU", "product": "Standard PC", "serial": hostile},

@@ -40,6 +40,8 @@ type texts struct {
 
 	Processes, ProcessesNote, Command, Started, Accounts, Sessions, Interfaces, Name, Home, Shell, Password, Admin, From, Terminal, Up, Promiscuous string
 
+	Screens, ScreensNote, Session, Picture, Windows, Locked string
+
 	Custody, CustodyNote, Step, Who, Detail, Signer, SignerNote, Recipients, Digest, Options, Commit string
 
 	Faults, Cut string

@@ -86,6 +86,9 @@ var english = texts{
 	Accounts: "Accounts", Sessions: "Logged on", Interfaces: "Network interfaces", Name: "Name", Home: "Home", Shell: "Shell", Password: "Password", Admin: "administrator", From: "From", Terminal: "Terminal",
 	Up: "up", Promiscuous: "takes every frame",
 
+	Screens: "Screens", ScreensNote: "What the people on the host saw, and the titles of the windows. The pictures lie beside this page and are only linked, so that it loads nothing.",
+	Session: "Session", Picture: "Picture", Windows: "Windows", Locked: "locked",
+
 	Custody: "Custody", CustodyNote: "The chain as the manifest, which is signed, records it.", Step: "Step", Who: "Who", Detail: "Detail", Signer: "Signing key of the run",
 	SignerNote: "Compare with what the operator read out. The key was made for this run; its private half is gone.", Recipients: "Sealed to", Digest: "SHA-256", Options: "Command line", Commit: "commit",
 

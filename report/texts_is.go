@@ -86,6 +86,9 @@ var icelandic = texts{
 	Accounts: "Aðgangar", Sessions: "Innskráðir", Interfaces: "Netviðmót", Name: "Nafn", Home: "Heimamappa", Shell: "Skel", Password: "Lykilorð", Admin: "stjórnandi", From: "Frá", Terminal: "Skjáhermir",
 	Up: "virkt", Promiscuous: "hlustar á alla umferð",
 
+	Screens: "Skjámyndir", ScreensNote: "Það sem fólk við vélina sá, og titlar glugganna. Myndirnar liggja við hlið þessarar síðu og er aðeins vísað í þær, svo að hún sæki ekkert.",
+	Session: "Seta", Picture: "Mynd", Windows: "Gluggar", Locked: "læst",
+
 	Custody: "Vörsluferill", CustodyNote: "Ferillinn eins og hann er skráður í undirrituðu yfirliti gagnanna.", Step: "Skref", Who: "Hver", Detail: "Nánar", Signer: "Undirritunarlykill söfnunarinnar",
 	SignerNote: "Berið saman við það sem lesið var upp á vettvangi. Lykillinn var gerður fyrir þessa söfnun eina og leynihluti hans er ekki lengur til.", Recipients: "Innsiglað fyrir", Digest: "SHA-256", Options: "Skipanalína", Commit: "útgáfa kóða",
 

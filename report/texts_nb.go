@@ -86,6 +86,9 @@ var norwegian = texts{
 	Accounts: "Kontoer", Sessions: "Pålogget", Interfaces: "Nettverksgrensesnitt", Name: "Navn", Home: "Hjemmemappe", Shell: "Skall", Password: "Passord", Admin: "administrator", From: "Fra", Terminal: "Terminal",
 	Up: "oppe", Promiscuous: "lytter på all trafikk",
 
+	Screens: "Skjermbilder", ScreensNote: "Det folk ved maskinen så, og titlene på vinduene. Bildene ligger ved siden av denne siden og er bare lenket, slik at den ikke laster noe.",
+	Session: "Økt", Picture: "Bilde", Windows: "Vinduer", Locked: "låst",
+
 	Custody: "Beviskjede", CustodyNote: "Kjeden slik den signerte oversikten beskriver den.", Step: "Steg", Who: "Hvem", Detail: "Detalj", Signer: "Signeringsnøkkel for innhentingen",
 	SignerNote: "Sammenlign med det operatøren leste opp. Nøkkelen ble laget for denne innhentingen; den private delen finnes ikke lenger.", Recipients: "Forseglet til", Digest: "SHA-256", Options: "Kommandolinje", Commit: "kodeversjon",
 

@@ -38,6 +38,7 @@ type view struct {
 	MoreProcesses, MoreServices, MoreFindings     string
 	Accounts                                      []account
 	Sessions                                      []Session
+	Screens                                       []screen
 	Interfaces                                    []Interface
 	Steps                                         []step
 	Signer                                        string
@@ -83,8 +84,14 @@ type (
 		Marked                     bool
 	}
 	account struct{ Name, ID, Home, Shell, Password, Note string }
-	step    struct{ Time, Who, What, Detail string }
-	volume  struct{ Name, Size, SHA256 string }
+	screen  struct {
+		Session           int
+		User, State, Note string
+		Link, Name        string
+		Titles            []string
+	}
+	step   struct{ Time, Who, What, Detail string }
+	volume struct{ Name, Size, SHA256 string }
 )
 
 // Bounds of what is shown; the rest is counted, and stands in the folder.
@@ -94,6 +101,7 @@ const (
 	shownProcesses = 400
 	shownRows      = 60 // of a group of what is missing
 	shownText      = 400
+	shownTitles    = 40 // of the windows of one session
 )
 
 func newView(in *Input, t *texts) *view {
@@ -118,6 +126,7 @@ func newView(in *Input, t *texts) *view {
 	v.services(in.Sockets)
 	v.timeline(in)
 	v.outcomes(m)
+	v.screens(in.Screens)
 	v.people(in)
 	v.custody(m)
 	return v
@@ -179,7 +188,8 @@ func (v *view) findings(in *Input) {
 
 // link leads to a file beside the page, or nowhere.
 func link(item string) string {
-	if !strings.HasPrefix(item, "files/") && !strings.HasPrefix(item, "live/") || slices.Contains(strings.Split(item, "/"), "..") {
+	beside := func(folder string) bool { return strings.HasPrefix(item, folder) }
+	if !slices.ContainsFunc([]string{"files/", "live/", "screens/"}, beside) || slices.Contains(strings.Split(item, "/"), "..") {
 		return ""
 	}
 	return "./" + (&url.URL{Path: item}).EscapedPath()
@@ -322,6 +332,30 @@ func (h Happening) clean() Happening {
 }
 
 // people are processes, accounts, sessions and interfaces.
+// screens lists the sessions with a desktop, their pictures as links: the page itself loads nothing.
+func (v *view) screens(screens []Screen) {
+	for _, s := range screens {
+		state := []string{clean(s.State)}
+		if s.Locked {
+			state = append(state, v.T.Locked)
+		}
+		desktop := ""
+		if s.Desktop != "Default" {
+			desktop = clean(s.Desktop)
+		}
+		shown := screen{
+			Session: s.Session, User: clean(s.User), State: strings.Join(compact(state...), " · "), Note: strings.Join(compact(desktop, clean(s.Look), clean(s.Error)), " · "),
+			Link: link(s.Image), Name: clean(s.Image),
+		}
+		for _, w := range s.Windows {
+			if (w.Visible || w.Desktop != "") && w.Title != "" && len(shown.Titles) < shownTitles {
+				shown.Titles = append(shown.Titles, strings.Join(compact(clean(w.Title), clean(w.Desktop)), " · "))
+			}
+		}
+		v.Screens = append(v.Screens, shown)
+	}
+}
+
 func (v *view) people(in *Input) {
 	marked := map[int]bool{}
 	for _, f := range in.Findings {

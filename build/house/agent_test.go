@@ -34,6 +34,68 @@ var never = []string{
 	"os.StartProcess",
 	"syscall.StartProcess",
 	"syscall.forkExec",
+	"golang.org/x/sys/windows.CreateProcess",
+	"golang.org/x/sys/windows.ShellExecute",
+}
+
+// starting are the calls of Windows by which a program is started, and startsItself the one file of the agent that has
+// one: it starts the agent's own image in another session, to look at the screen there. What it starts is no program of
+// the host.
+var starting = regexp.MustCompile(`\b(?:CreateProcess\w*|ShellExecute(?:Ex)?[AW]?|WinExec|NtCreateUserProcess|RtlCreateUserProcess\w*|posix_spawn)\b`)
+
+const startsItself = "collect/live/screens/child_windows.go"
+
+func TestAgentStartsItselfAlone(t *testing.T) {
+	for _, file := range tracked(t) {
+		agent := strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go") && !strings.HasPrefix(file, "build/") && !strings.HasPrefix(file, "cmd/spor-desk/")
+		if !agent {
+			continue
+		}
+		for _, complaint := range checkStarting(file, string(read(t, file))) {
+			t.Error(complaint)
+		}
+	}
+}
+
+// checkStarting looks for such calls in code, not in comments; in the one file it wants exactly one, of our own image.
+func checkStarting(file, source string) (complaints []string) {
+	calls := 0
+	for n, line := range strings.Split(source, "\n") {
+		code, _, _ := strings.Cut(line, "//")
+		found := starting.FindString(code)
+		switch {
+		case found == "":
+		case file != startsItself:
+			complaints = append(complaints, fmt.Sprintf("%s:%d: %s: the agent starts no program but itself, in %s", file, n+1, found, startsItself))
+		default:
+			calls++
+		}
+	}
+	if file == startsItself && (calls != 1 || !strings.Contains(source, "own, err := os.Executable()") || !strings.Contains(source, "windows.CreateProcessAsUser(token, image,")) {
+		complaints = append(complaints, fmt.Sprintf("%s: has %d calls that start a program, want one, with os.Executable as the image", file, calls))
+	}
+	return complaints
+}
+
+func TestStartingRuleBites(t *testing.T) {
+	const good = "own, err := os.Executable()\nwindows.CreateProcessAsUser(token, image, line)\n"
+	for _, tt := range []struct {
+		file, source string
+		want         int
+	}{
+		{"collect/a.go", "x := 1 // not CreateProcess", 0},
+		{"collect/a.go", `p := kernel32.NewProc("CreateProcessW")`, 1},
+		{"collect/a.go", "windows.ShellExecute(0)\nWinExec(x)", 2},
+		{"collect/a.go", good, 1},
+		{startsItself, good, 0},
+		{startsItself, good + good, 1},
+		{startsItself, strings.ReplaceAll(good, "os.Executable()", "other()"), 1},
+		{startsItself, "", 1},
+	} {
+		if got := checkStarting(tt.file, tt.source); len(got) != tt.want {
+			t.Errorf("%s %q: got %q, want %d complaints", tt.file, tt.source, got, tt.want)
+		}
+	}
 }
 
 func TestAgentCannotOpenServeOrExecute(t *testing.T) {

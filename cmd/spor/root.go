@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"spor/cmd/internal/cli"
+	"spor/collect/live/screens"
 )
 
 // Stamped by the release (build/dist.sh).
@@ -22,6 +23,9 @@ var (
 
 // run is the program: it does what args say and returns the exit code.
 func run(ctx context.Context, args []string, s cli.Streams) cli.Code {
+	if screens.Child(args) { // we are a copy of ourselves in another session
+		return cli.OK
+	}
 	// The host needs its memory more than we do: half the garbage, for a twentieth more work.
 	debug.SetGCPercent(50)
 	debug.SetMemoryLimit(100 << 20) // the program itself is 15 MiB more

@@ -14,6 +14,7 @@ import (
 	"spor/collect/live/modules"
 	"spor/collect/live/network"
 	"spor/collect/live/processes"
+	"spor/collect/live/screens"
 	"spor/collect/live/services"
 	"spor/collect/live/sessions"
 	"spor/collect/live/sockets"
@@ -31,6 +32,7 @@ func All() []*artifacts.Collector {
 		details.Collector,
 		details.Environments,
 		sessions.Collector,
+		screens.Collector,
 		memory.Processes,
 		memory.Physical,
 		services.Collector,

@@ -14,8 +14,6 @@ import (
 )
 
 var (
-	procWTSQuerySessionInformation = windows.NewLazySystemDLL("wtsapi32.dll").NewProc("WTSQuerySessionInformationW")
-
 	secur32                           = windows.NewLazySystemDLL("secur32.dll")
 	procLsaEnumerate                  = secur32.NewProc("LsaEnumerateLogonSessions")
 	procLsaGetLogonSessionData        = secur32.NewProc("LsaGetLogonSessionData")
@@ -113,7 +111,7 @@ func describe(id uint32, s *Session, rec artifacts.Recorder) {
 			return err
 		}},
 	} {
-		b, err := query(id, q.class)
+		b, err := winapi.SessionInformation(id, q.class)
 		if err == nil {
 			err = q.read(b)
 		}
@@ -121,25 +119,6 @@ func describe(id uint32, s *Session, rec artifacts.Recorder) {
 			rec.Note(artifacts.Outcome{Status: winapi.Status(err), Reason: fmt.Sprintf("session %d: %s: %v", id, q.what, err)})
 		}
 	}
-}
-
-// query gives one answer about a session.
-func query(id, class uint32) ([]byte, error) {
-	const current = 0 // WTS_CURRENT_SERVER_HANDLE
-	var p *byte
-	var n uint32
-	r, last, err := winapi.Call(procWTSQuerySessionInformation, current, uintptr(id), uintptr(class),
-		uintptr(unsafe.Pointer(&p)), uintptr(unsafe.Pointer(&n)))
-	switch {
-	case err != nil:
-		return nil, err
-	case r == 0:
-		return nil, fmt.Errorf("refused: %w", last)
-	case p == nil:
-		return nil, errors.New("empty answer")
-	}
-	defer windows.WTSFreeMemory(uintptr(unsafe.Pointer(p)))
-	return append([]byte(nil), unsafe.Slice(p, min(n, 64<<10))...), nil
 }
 
 // logonData is SECURITY_LOGON_SESSION_DATA (ntsecapi.h), as far as it is read.
