@@ -125,8 +125,8 @@ func (h *Hive) Whole() bool {
 }
 
 const (
-	pageSize = 4096
-	maxPages = 1024 // kept in memory
+	pageSize = 16 << 10
+	maxPages = 48 // kept in memory: a host may have hundreds of users with a hive each
 )
 
 // read gives n bytes of the cells at an offset.

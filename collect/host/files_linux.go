@@ -24,7 +24,36 @@ import (
 // files is the tree of the running system, by system calls that leave no access time behind (open(2) O_NOATIME) and
 // open nothing but regular files and folders.
 type files struct {
-	mounts map[artifacts.Path]artifacts.Mount // as they were when the host was opened
+	mounts  map[artifacts.Path]artifacts.Mount // as they were when the host was opened
+	doubted []artifacts.Path                   // mounts that are entered and need not answer
+}
+
+// ofProcess are the paths of one process: what they lead to may be on any file system, of any namespace, and to read them
+// may need memory of the process that waits for one.
+var ofProcess = regexp.MustCompile(`^/proc/\d+/(?:task/\d+/)?([^/]+)(/?)`)
+
+// doubtful tells whether a call on a path may never come back. The text of a link of /proc comes from the kernel alone.
+func (f *files) doubtful(op string, p artifacts.Path) bool {
+	if strings.HasPrefix(string(p), "/proc/") {
+		m := ofProcess.FindStringSubmatch(string(p))
+		if m == nil {
+			return false
+		}
+		through := m[2] != "" && (m[1] == "root" || m[1] == "cwd" || m[1] == "exe")
+		switch {
+		case through:
+			return true
+		case m[1] == "fd" || m[1] == "map_files" || m[1] == "ns":
+			return op == "open"
+		}
+		return op == "open" || op == "readdir" && (m[1] == "root" || m[1] == "cwd")
+	}
+	for _, at := range f.doubted {
+		if at == "/" || p == at || strings.HasPrefix(string(p), string(at)+"/") {
+			return true
+		}
+	}
+	return false
 }
 
 var _ artifacts.Files = (*files)(nil)

@@ -15,18 +15,22 @@ import (
 	"spor/collect/live/clock"
 	"spor/collect/live/identity"
 	"spor/collect/live/procfs"
+	"spor/collect/patient"
 )
 
 // open describes the machine from its files. Where /proc is not mounted, uname(2) still names it.
 func open(ctx context.Context) (*artifacts.Host, error) {
 	tree := &files{mounts: map[artifacts.Path]artifacts.Mount{}}
-	h := &artifacts.Host{OS: artifacts.Linux, Files: tree, Live: true, Root: os.Geteuid() == 0, Environ: map[string]string{}}
+	h := &artifacts.Host{OS: artifacts.Linux, Files: patient.New(tree, tree.doubtful), Live: true, Root: os.Geteuid() == 0, Environ: map[string]string{}}
 	mounts, err := readMounts(tree)
 	if err != nil {
 		h.Limits = append(h.Limits, limit(artifacts.Failed, "/proc/self/mountinfo", "mounts are not known, so that network file systems are entered: %v", err))
 	}
 	for _, m := range mounts {
 		tree.mounts[m.Path] = m.Mount // a later one lies over the earlier
+		if m.Class == artifacts.Local && !procfs.Answers(m.Type) {
+			tree.doubted = append(tree.doubted, m.Path)
+		}
 	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)

@@ -11,6 +11,7 @@ import (
 
 	"spor/artifacts"
 	"spor/collect/live/clock"
+	"spor/collect/registry"
 	"spor/collect/winapi"
 )
 
@@ -41,8 +42,8 @@ func open(ctx context.Context) (*artifacts.Host, error) {
 	if len(f.drives) == 0 {
 		return nil, errors.New("no fixed drive can be listed")
 	}
-	h.Files, h.Registry = f, registry{backup: backup}
-	h.Environ = environ(h.Registry, windir, note)
+	h.Files, h.Registry = f, liveRegistry{backup: backup}
+	h.Environ = registry.Environ(h.Registry, windir, note)
 	h.Users = users(h, note)
 	h.Identity = identity(h.Registry, note)
 	var errs []error

@@ -38,15 +38,15 @@ var registryRoots = map[string]windows.Handle{
 	"hkey_current_config": windows.HKEY_CURRENT_CONFIG, "hkcc": windows.HKEY_CURRENT_CONFIG,
 }
 
-// registry is the running system's, in the 64-bit view whatever we are built for.
-type registry struct {
+// liveRegistry is the running system's, in the 64-bit view whatever we are built for.
+type liveRegistry struct {
 	backup bool // SeBackup is on
 }
 
-var _ artifacts.Registry = registry{}
+var _ artifacts.Registry = liveRegistry{}
 
 // Key gives a key. What of it can be had comes with the error that tells what could not.
-func (r registry) Key(p artifacts.Path) (artifacts.RegistryKey, error) {
+func (r liveRegistry) Key(p artifacts.Path) (artifacts.RegistryKey, error) {
 	k := artifacts.RegistryKey{Path: p}
 	h, err := r.open(string(p))
 	if err != nil {
@@ -64,7 +64,7 @@ func (r registry) Key(p artifacts.Path) (artifacts.RegistryKey, error) {
 	return k, pathError("read key", p, errors.Join(errKeys, errValues))
 }
 
-func (r registry) open(p string) (windows.Handle, error) {
+func (r liveRegistry) open(p string) (windows.Handle, error) {
 	rootName, rest, _ := strings.Cut(p, `\`)
 	root, ok := registryRoots[strings.ToLower(rootName)]
 	if !ok {

@@ -8,6 +8,7 @@ import (
 	"spor/artifacts"
 	"spor/collect/live/clock"
 	"spor/collect/live/identity"
+	"spor/collect/registry"
 )
 
 // linux fills in what a Linux tree says of itself. What time it is there nobody can say; its zone is that of the day
@@ -30,9 +31,20 @@ type windowsTree interface {
 	ReadDir(p artifacts.Path) ([]artifacts.DirEntry, error)
 }
 
-// windows fills in what the folders of a Windows tree tell. Names of machine and owner are in its hives, and SIDs too,
-// except those of the built-in accounts.
+// windows fills in what a Windows tree tells: its folders, and then its hives, which know more and better.
 func windows(h *artifacts.Host, t windowsTree) {
+	windowsFolders(h, t)
+	if t.child(t.child(".", "windows"), "system32") == "" {
+		return // a volume without a Windows on it
+	}
+	registry.Describe(h, func(o artifacts.Outcome) {
+		o.Source = source
+		h.Limits = append(h.Limits, o)
+	})
+}
+
+// windowsFolders fills in what folders tell: SIDs only of the built-in accounts.
+func windowsFolders(h *artifacts.Host, t windowsTree) {
 	system := t.child(".", "windows")
 	h.Environ = map[string]string{
 		"systemdrive": strings.TrimRight(drive, `\`),

@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 
 	"spor/artifacts"
@@ -59,6 +60,10 @@ type folder struct {
 	root   *os.Root
 	os     artifacts.OS
 	mounts map[artifacts.Path]artifacts.Mount
+
+	mu     sync.Mutex
+	folds  map[string]map[string]string // of Windows: names of directories, for those that are spelled otherwise
+	nFolds int
 }
 
 var _ artifacts.Files = (*folder)(nil)
@@ -86,7 +91,25 @@ func (t *folder) name(p artifacts.Path) (string, error) {
 	if strings.Contains(s, "\x00") {
 		return "", &fs.PathError{Op: "find", Path: p.String(), Err: fs.ErrInvalid}
 	}
-	return cmp.Or(strings.Trim(s, "/"), "."), nil
+	s = cmp.Or(strings.Trim(s, "/"), ".")
+	if t.os == artifacts.Windows {
+		s = t.folded(s)
+	}
+	return s, nil
+}
+
+// folded is a name below the folder as it is spelled there, since Windows regards no case; itself where there is none.
+func (t *folder) folded(name string) string {
+	if _, err := t.root.Lstat(name); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return name
+	}
+	at := "."
+	for step := range strings.SplitSeq(name, "/") {
+		if at = t.child(at, step); at == "" {
+			return name
+		}
+	}
+	return at
 }
 
 // host is a name below the folder as a path of the host.
@@ -237,22 +260,10 @@ func (t *folder) child(dir, name string) string {
 	if dir == "" {
 		return ""
 	}
-	f, err := openDir(t.root, dir)
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	found := ""
-	for {
-		names, err := f.Readdirnames(1024)
-		for _, n := range names {
-			if n == name || found == "" && strings.EqualFold(n, name) {
-				found = n
-			}
-		}
-		if err != nil || found == name {
-			break
-		}
+	list := t.listing(dir)
+	found := list[name]
+	if found == "" {
+		found = list[strings.ToUpper(name)]
 	}
 	switch {
 	case found == "":
@@ -261,4 +272,37 @@ func (t *folder) child(dir, name string) string {
 		return found
 	}
 	return dir + "/" + found
+}
+
+// maxFolded bounds the names that are kept for finding them in whatever case.
+const maxFolded = 200_000
+
+// listing gives the names of a directory by themselves and in upper case.
+func (t *folder) listing(dir string) map[string]string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if list, ok := t.folds[dir]; ok {
+		return list
+	}
+	list := map[string]string{}
+	f, err := openDir(t.root, dir)
+	if err != nil {
+		return list
+	}
+	defer f.Close()
+	for err == nil && len(list) < maxFolded {
+		var names []string
+		names, err = f.Readdirnames(1024)
+		for _, n := range names {
+			if upper := strings.ToUpper(n); list[upper] == "" {
+				list[upper] = n
+			}
+			list[n] = n
+		}
+	}
+	if t.nFolds += len(list) + 1; t.nFolds > maxFolded || t.folds == nil {
+		t.folds, t.nFolds = map[string]map[string]string{}, len(list)
+	}
+	t.folds[dir] = list
+	return list
 }

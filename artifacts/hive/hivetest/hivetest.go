@@ -11,7 +11,7 @@ import (
 	"unicode/utf16"
 )
 
-// A Key is a key to be made.
+// A Key is a key to be made. One whose only value is of type REG_LINK (6) is a link.
 type Key struct {
 	Name    string
 	Written time.Time // zero: that of the key above
@@ -148,6 +148,9 @@ func (m *maker) key(k *Key, above uint32, root bool) uint32 {
 	}
 	if root {
 		flags |= 0x0c
+	}
+	if len(k.Values) == 1 && k.Values[0].Type == 6 {
+		flags |= 0x10
 	}
 	le.PutUint16(b[2:], flags)
 	le.PutUint64(b[4:], uint64(m.time.Unix()+11_644_473_600)*1e7+uint64(m.time.Nanosecond()/100))
