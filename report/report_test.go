@@ -103,7 +103,8 @@ func made(t *testing.T, hostile string) fstest.MapFS {
 	put("live/screens.jsonl",
 		map[string]any{"session": 2, "user": `FS01\anna` + hostile, "state": "active", "locked": false, "image": "screens/session-2.png", "input_desktop": "Default", "windows": []any{
 			map[string]any{"title": "RESTORE-FILES.txt - Notepad" + hostile, "visible": true, "foreground": true},
-			map[string]any{"title": "not seen"}, map[string]any{"title": "Firefox", "desktop": "hidden-desk"},
+			map[string]any{"title": "not seen"},
+			map[string]any{"title": "Firefox", "desktop": "hidden-desk"},
 		}},
 		map[string]any{"session": 3, "state": "disconnected", "locked": true, "image": "screens/../../x" + hostile, "input_desktop": "Winlogon", "look": "black"})
 	put("live/identity.jsonl", map[string]any{
