@@ -48,7 +48,7 @@ func (f *Fields) Match(patterns []Pattern, text string) bool {
 	var values [maxParts]string
 	for i := range patterns {
 		p := &patterns[i]
-		if !strings.HasPrefix(text, p.first) || !p.match(text[len(p.first):], &values) {
+		if !strings.HasPrefix(text, p.first) || !p.match(0, text[len(p.first):], &values) {
 			continue
 		}
 		f.Did(p.Action, p.Result)
@@ -66,9 +66,26 @@ func (f *Fields) Match(patterns []Pattern, text string) bool {
 	return false
 }
 
-func (p *Pattern) match(s string, values *[maxParts]string) bool {
-	for i := range p.parts {
+// maxTries bounds where a stranger's text may end.
+const maxTries = 64
+
+// match reads the parts from the i-th on.
+func (p *Pattern) match(i int, s string, values *[maxParts]string) bool {
+	for ; i < len(p.parts); i++ {
 		pt := &p.parts[i]
+		if pt.kind == '*' && pt.then != "" {
+			end := len(s)
+			for range maxTries {
+				if end = strings.LastIndex(s[:end], pt.then); end < 0 {
+					return false
+				}
+				values[i] = s[:end]
+				if p.match(i+1, s[end+len(pt.then):], values) {
+					return true
+				}
+			}
+			return false
+		}
 		end := pt.end(s)
 		if end < 0 {
 			return false
@@ -108,8 +125,6 @@ func (pt *part) end(s string) int {
 		return n
 	case pt.then == "":
 		return len(s)
-	case pt.kind == '*':
-		return strings.LastIndex(s, pt.then)
 	}
 	return strings.Index(s, pt.then)
 }

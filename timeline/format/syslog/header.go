@@ -2,14 +2,15 @@ package syslog
 
 import (
 	"strings"
-	"time"
+
+	"spor/timeline/dates"
 )
 
-// A header is what stands before an entry's words, and the first line of those.
+// A header is what stands before an entry's words, and the words.
 type header struct {
-	stamp
-	when     string // the stamp as it stands
 	priority int    // RFC 3164, 4.1.1: facility times 8 and severity; -1: none
+	facility string // as busybox and BSD spell it, where there is no priority
+	severity string
 	host     string // empty: left out
 	reporter string // the program; empty: not told
 	pid      string // empty: not told
@@ -20,11 +21,6 @@ type header struct {
 	body     string
 }
 
-// convincing tells whether a header is unlikely to begin the line of another format.
-func (h *header) convincing() bool {
-	return h.framed || h.reporter != "" || h.comment || h.priority >= 0
-}
-
 // The names of RFC 5424, 6.2.1, as syslog.h and plaso spell them.
 var facilities = [...]string{
 	"kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp", "audit",
@@ -33,74 +29,98 @@ var facilities = [...]string{
 
 var severities = [...]string{"EMERG", "ALERT", "CRIT", "ERR", "WARNING", "NOTICE", "INFO", "DEBUG"}
 
-// readHeader reads the beginning of an entry; false: the line begins none.
-func readHeader(line string) (header, bool) {
-	h := header{priority: -1}
-	rest := line
-	if p, r, ok := priority(rest); ok {
-		h.priority, rest = p, r
-		if r, ok := strings.CutPrefix(rest, "1 "); ok {
-			return h, h.protocol23(r)
+// severityNames are the severities as syslog.conf(5) spells them.
+var severityNames = map[string]string{
+	"emerg": "EMERG", "panic": "EMERG", "alert": "ALERT", "crit": "CRIT", "err": "ERR", "error": "ERR", "warning": "WARNING", "warn": "WARNING",
+	"notice": "NOTICE", "info": "INFO", "debug": "DEBUG",
+}
+
+// read reads an entry whose words, or sender, begin at at.
+func (h *header) read(text string, at int) {
+	h.priority = -1
+	if text[0] == '<' {
+		p, n := priority(text)
+		h.priority = p
+		if strings.HasPrefix(text[n:], "1 ") {
+			h.framed = true
+			h.words23(text[at:])
+			return
 		}
 	}
-	stamp, rest, ok := readStamp(rest)
-	if !ok {
-		return h, false
+	rest := text[at:]
+	if strings.HasPrefix(rest, ":") {
+		rest = strings.TrimPrefix(rest[1:], " ")
+		if !strings.HasPrefix(rest, "%") { // Cisco: "Mar  1 18:46:11.123: %SYS-5-CONFIG_I: …"
+			h.comment, h.body = true, rest
+			return
+		}
+	} else if rest != "" {
+		rest = rest[1:]
 	}
-	h.stamp, h.when = stamp, line[:len(line)-len(rest)]
-	if body, ok := strings.CutPrefix(rest, ":"); ok {
-		h.comment, h.body = true, strings.TrimPrefix(body, " ")
-		return h, true
-	}
-	rest, ok = strings.CutPrefix(rest, " ")
-	if !ok {
-		return h, rest == ""
+	if strings.HasPrefix(rest, "<") { // FreeBSD: "Mar  1 18:46:11 <auth.info> host sshd[5]: …"
+		if names, after, ok := strings.Cut(rest[1:], "> "); ok && h.spelled(names) {
+			rest = after
+		}
 	}
 	h.sender(rest)
-	return h, true
 }
 
-// priority reads "<34>".
-func priority(s string) (n int, rest string, ok bool) {
-	if len(s) < 3 || s[0] != '<' {
-		return 0, s, false
-	}
-	i := 1
-	for ; i < len(s) && i < 5 && isDigit(s[i]); i++ {
-		n = n*10 + int(s[i]-'0')
-	}
-	if i == 1 || i >= len(s) || s[i] != '>' || n >= 8*len(facilities) {
-		return 0, s, false
-	}
-	return n, s[i+1:], true
-}
-
-// protocol23 reads what follows "<34>1 " in RFC 5424: TIMESTAMP HOSTNAME APP-NAME PROCID MSGID STRUCTURED-DATA [MSG].
-func (h *header) protocol23(s string) bool {
-	stamp, rest, cut := strings.Cut(s, " ")
-	if !cut {
+// spelled reads "auth.info".
+func (h *header) spelled(s string) bool {
+	facility, severity, ok := strings.Cut(s, ".")
+	if !ok || len(s) > 20 || severityNames[severity] == "" {
 		return false
 	}
-	if stamp != "-" {
-		var ok bool
-		if h.stamp, stamp, ok = readStamp(stamp); !ok || stamp != "" {
-			return false
+	h.facility, h.severity = facility, severity
+	return true
+}
+
+// priority reads "<34>" and how long it is; 0: there is none.
+func priority(s string) (p, length int) {
+	i := 1
+	for ; i < len(s) && i < 5 && s[i]-'0' <= 9; i++ {
+		p = p*10 + int(s[i]-'0')
+	}
+	if i == 1 || i >= len(s) || s[i] != '>' || p >= 8*len(facilities) {
+		return -1, 0
+	}
+	return p, i + 1
+}
+
+// protocol23 reads the date in "<34>1 TIMESTAMP HOSTNAME APP-NAME PROCID MSGID STRUCTURED-DATA [MSG]" of RFC 5424, and
+// asks that the words after it are there.
+func protocol23(line string, at int) (dates.Stamp, int, bool) {
+	var stamp dates.Stamp
+	if strings.HasPrefix(line[at:], "- ") {
+		at++
+	} else {
+		st, n := dates.RFC3339(line[at:])
+		if n == 0 {
+			return stamp, 0, false
+		}
+		stamp, at = st, at+n
+	}
+	rest := line[at:]
+	for range 4 {
+		i := strings.IndexByte(rest, ' ')
+		if i < 0 {
+			return stamp, 0, false
+		}
+		rest = rest[i+1:]
+	}
+	return stamp, at, line[at] == ' '
+}
+
+// words23 reads what follows the date in RFC 5424.
+func (h *header) words23(rest string) {
+	rest = strings.TrimPrefix(rest, " ")
+	for _, word := range [...]*string{&h.host, &h.reporter, &h.pid, &h.id} {
+		if *word, rest, _ = strings.Cut(rest, " "); *word == "-" {
+			*word = ""
 		}
 	}
-	var words [4]string
-	for i := range words {
-		if words[i], rest, cut = strings.Cut(rest, " "); !cut && i < 3 {
-			return false
-		}
-		if words[i] == "-" {
-			words[i] = ""
-		}
-	}
-	h.host, h.reporter, h.pid, h.id = words[0], words[1], words[2], words[3]
 	h.data, h.body = structured(rest)
 	h.body = strings.TrimLeft(strings.TrimPrefix(h.body, "\ufeff"), " ")
-	h.framed = true
-	return true
 }
 
 // structured splits STRUCTURED-DATA from the message: "-", or elements in brackets in which quotes hide a bracket.
@@ -124,20 +144,32 @@ func structured(s string) (data, rest string) {
 	return s[:at], strings.TrimPrefix(s[at:], " ")
 }
 
-// sender reads "host tag[pid]: body" of RFC 3164, 4.1.2 and 4.1.3, and its forms without host or without tag.
+// sender reads "host tag[pid]: body" of RFC 3164, 4.1.2 and 4.1.3, and its forms without host or without tag, or with a
+// facility before the tag, as busybox writes.
 func (h *header) sender(s string) {
-	if tag, pid, body, ok := readTag(s); ok {
-		h.reporter, h.pid, h.body = tag, pid, body
+	if h.tag(s) {
 		return
 	}
-	host, rest, ok := strings.Cut(s, " ")
-	if !ok || strings.ContainsAny(host, "[]():=\"'") && !strings.Contains(host, ":") {
+	end := strings.IndexByte(s, ' ')
+	if end <= 0 || strings.IndexByte(s[:end], ':') < 0 && strings.ContainsAny(s[:end], "[]()=\"'") {
 		h.body = s
 		return
 	}
+	host, rest := s[:end], strings.TrimLeft(s[end:], " ")
+	if h.spelled(host) { // OpenWrt leaves the host out
+		if !h.tag(rest) {
+			h.body = rest
+		}
+		return
+	}
 	h.host = host
-	if tag, pid, body, ok := readTag(strings.TrimLeft(rest, " ")); ok {
-		h.reporter, h.pid, h.body = tag, pid, body
+	if h.tag(rest) {
+		return
+	}
+	if names, after, ok := strings.Cut(rest, " "); ok && h.spelled(names) {
+		if !h.tag(after) {
+			h.body = after
+		}
 		return
 	}
 	h.body = rest
@@ -145,179 +177,53 @@ func (h *header) sender(s string) {
 
 const maxTag = 128 // RFC 3164 says 32; systemd units and containers go beyond
 
-// readTag reads "tag: ", "tag[pid]: " and "[tag]: ". The colon may be missing behind a bracket.
-func readTag(s string) (tag, pid, body string, ok bool) {
-	end := strings.IndexAny(s, " :[")
-	if end == 0 && s[0] == '[' { // "[sshd]: User root …"
-		if name, rest, cut := strings.Cut(s[1:], "]"); cut && len(name) <= maxTag && !strings.ContainsAny(name, " [.") && name != "" {
-			return name, "", trimBody(rest), true
-		}
+// tag reads "tag: ", "tag[pid]: " and "[tag]: ", and the words behind it. The colon may be missing behind a bracket.
+func (h *header) tag(s string) bool {
+	end := 0
+	for end < len(s) && end <= maxTag && s[end] != ' ' && s[end] != ':' && s[end] != '[' {
+		end++
 	}
-	if end <= 0 || end > maxTag {
-		return "", "", "", false
+	if end == len(s) || end > maxTag {
+		return false
 	}
-	tag = s[:end]
+	if end == 0 {
+		return s[0] == '[' && h.bracketed(s)
+	}
 	switch s[end] {
 	case ':':
 		if end+1 < len(s) && s[end+1] != ' ' && s[end+1] != '\t' {
-			return "", "", "", false // "::1", "12:30"
+			return false // "::1", "12:30"
 		}
-		return tag, "", trimBody(s[end:]), true
+		h.reporter, h.body = s[:end], trimBody(s[end:])
+		return true
 	case '[':
-		pid, rest, cut := strings.Cut(s[end+1:], "]")
-		if !cut || pid == "" || len(pid) > maxTag || strings.ContainsAny(pid, " [") {
-			return "", "", "", false
+		n := strings.IndexByte(s[end:], ']')
+		pid := s[end+1 : end+max(n, 1)]
+		if pid == "" || len(pid) > maxTag || strings.IndexByte(pid, ' ') >= 0 || strings.IndexByte(pid, '[') >= 0 {
+			return false
 		}
-		return tag, pid, trimBody(rest), true
-	}
-	return "", "", "", false
-}
-
-func trimBody(s string) string { return strings.TrimLeft(strings.TrimPrefix(s, ":"), " ") }
-
-// A stamp is a date and time as an entry spells it. Month 0: the entry has none.
-type stamp struct {
-	year  int // 0: left out
-	month time.Month
-	day   int
-	clock time.Duration  // since midnight
-	zone  *time.Location // nil: left out
-}
-
-func (s stamp) at(year int, zone *time.Location) time.Time {
-	return time.Date(year, s.month, s.day, 0, 0, 0, 0, time.UTC).Add(s.clock).Add(-offset(year, s, zone)).UTC()
-}
-
-// offset is the zone's at the wall-clock time.
-func offset(year int, s stamp, zone *time.Location) time.Duration {
-	c := int(s.clock / time.Second)
-	_, seconds := time.Date(year, s.month, s.day, c/3600, c/60%60, c%60, 0, zone).Zone()
-	return time.Duration(seconds) * time.Second
-}
-
-// leap is the latest year, not after y, in which the stamp's day exists.
-func (s stamp) leap(y int) int {
-	for s.month == time.February && s.day == 29 && y > 4 && (y%4 != 0 || y%100 == 0 && y%400 != 0) {
-		y--
-	}
-	return y
-}
-
-// readStamp reads "Jan  2 15:04:05", with a fraction, a year after the day, or as RFC 3339.
-func readStamp(s string) (stamp, string, bool) {
-	if len(s) > 0 && isDigit(s[0]) {
-		return readISO(s)
-	}
-	if len(s) < 14 {
-		return stamp{}, s, false
-	}
-	st := stamp{month: month(s[:3])}
-	rest := strings.TrimLeft(s[3:], " ")
-	if st.month == 0 || s[3] != ' ' {
-		return stamp{}, s, false
-	}
-	var ok bool
-	if st.day, rest, ok = number(rest, 1, 2); !ok || st.day < 1 || st.day > 31 || !strings.HasPrefix(rest, " ") {
-		return stamp{}, s, false
-	}
-	rest = strings.TrimLeft(rest, " ")
-	if y, r, ok := number(rest, 4, 4); ok && strings.HasPrefix(r, " ") && y > 1900 {
-		st.year, rest = y, r[1:]
-	}
-	if st.clock, rest, ok = clock(rest); !ok || !st.exists() {
-		return stamp{}, s, false
-	}
-	return st, rest, true
-}
-
-// exists refuses days the month does not have.
-func (s stamp) exists() bool {
-	if s.month == time.February && s.day == 29 && s.year == 0 {
+		h.reporter, h.pid, h.body = s[:end], pid, trimBody(s[end+n+1:])
 		return true
 	}
-	return time.Date(s.year, s.month, s.day, 0, 0, 0, 0, time.UTC).Day() == s.day
+	return false
 }
 
-// readISO reads RFC 3339, with or without zone.
-func readISO(s string) (stamp, string, bool) {
-	var st stamp
-	y, r, ok1 := number(s, 4, 4)
-	r, dash1 := strings.CutPrefix(r, "-")
-	mo, r, ok2 := number(r, 2, 2)
-	r, dash2 := strings.CutPrefix(r, "-")
-	d, r, ok3 := number(r, 2, 2)
-	r, tee := strings.CutPrefix(r, "T")
-	if !ok1 || !ok2 || !ok3 || !dash1 || !dash2 || !tee || mo < 1 || mo > 12 || d < 1 || d > 31 || y == 0 {
-		return st, s, false
+// bracketed reads "[sshd]: User root …".
+func (h *header) bracketed(s string) bool {
+	name, rest, ok := strings.Cut(s[1:], "]")
+	if !ok || len(name) > maxTag || name == "" || strings.ContainsAny(name, " [.") {
+		return false
 	}
-	st = stamp{year: y, month: time.Month(mo), day: d}
-	var ok bool
-	if st.clock, r, ok = clock(r); !ok || !st.exists() {
-		return st, s, false
-	}
-	st.zone, r, ok = zone(r)
-	return st, r, ok
+	h.reporter, h.body = name, trimBody(rest)
+	return true
 }
 
-// zone reads "Z", "+01:00" or "+0100", or nothing.
-func zone(s string) (*time.Location, string, bool) {
-	if r, ok := strings.CutPrefix(s, "Z"); ok {
-		return time.UTC, r, true
+func trimBody(s string) string {
+	if s != "" && s[0] == ':' {
+		s = s[1:]
 	}
-	if s == "" || s[0] != '+' && s[0] != '-' {
-		return nil, s, true
+	for s != "" && s[0] == ' ' {
+		s = s[1:]
 	}
-	h, r, ok1 := number(s[1:], 2, 2)
-	m, r, ok2 := number(strings.TrimPrefix(r, ":"), 2, 2)
-	if !ok1 || !ok2 || h > 15 || m > 59 {
-		return nil, s, false
-	}
-	seconds := h*3600 + m*60
-	switch {
-	case seconds == 0:
-		return time.UTC, r, true
-	case s[0] == '-':
-		seconds = -seconds
-	}
-	return time.FixedZone("", seconds), r, true
-}
-
-// clock reads "15:04:05", with a fraction of up to nine digits. A leap second is the second before.
-func clock(s string) (time.Duration, string, bool) {
-	h, r, ok1 := number(s, 2, 2)
-	r, c1 := strings.CutPrefix(r, ":")
-	m, r, ok2 := number(r, 2, 2)
-	r, c2 := strings.CutPrefix(r, ":")
-	sec, r, ok3 := number(r, 2, 2)
-	if !ok1 || !ok2 || !ok3 || !c1 || !c2 || h > 23 || m > 59 || sec > 60 {
-		return 0, s, false
-	}
-	d := time.Duration(h)*time.Hour + time.Duration(m)*time.Minute + time.Duration(min(sec, 59))*time.Second
-	if len(r) > 1 && (r[0] == '.' || r[0] == ',') && isDigit(r[1]) {
-		unit := time.Second
-		for r = r[1:]; len(r) > 0 && isDigit(r[0]); r = r[1:] {
-			unit /= 10
-			d += time.Duration(r[0]-'0') * unit
-		}
-	}
-	return d, r, true
-}
-
-// number reads a decimal number of least to most digits.
-func number(s string, least, most int) (n int, rest string, ok bool) {
-	i := 0
-	for ; i < len(s) && i < most && isDigit(s[i]); i++ {
-		n = n*10 + int(s[i]-'0')
-	}
-	return n, s[i:], i >= least
-}
-
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-
-func month(s string) time.Month {
-	const names = "JanFebMarAprMayJunJulAugSepOctNovDec"
-	if i := strings.Index(names, s); i >= 0 && i%3 == 0 {
-		return time.Month(i/3 + 1)
-	}
-	return 0
+	return s
 }

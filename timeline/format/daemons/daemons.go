@@ -1,0 +1,154 @@
+// Package daemons reads what programs say in their log lines into fields: who came from where, by which method, and
+// whether they were let in. It does not matter what carries the words: syslog, a journal, a file of the program's own.
+//
+// The fields are the same for all programs: action, authentication_result ("success" or "failure"), username, ip_address
+// (of the other side), port, authentication_method, service, target_username, command, terminal, session. Names that a
+// stranger may choose are taken as such: in "Invalid user a from 10.0.0.1 from 192.0.2.7 port 22" the address is the last.
+//
+// The sentences are those of the programs' sources, named in each file; fail2ban's collection of real lines
+// (github.com/fail2ban/fail2ban, fail2ban/tests/files/logs) says what must be found in them.
+package daemons
+
+import (
+	"strings"
+
+	"spor/timeline/textlog"
+)
+
+// Read adds what the words of a program say. It adds nothing to words it does not know.
+func Read(f *textlog.Fields, program, words string) {
+	if strings.HasPrefix(words, "[ID ") { // Solaris: "[ID 800047 auth.info] "
+		if _, rest, ok := strings.Cut(words, "] "); ok {
+			words = rest
+		}
+	}
+	if strings.HasPrefix(words, "pam_") && pam(f, words) {
+		return
+	}
+	if i := strings.LastIndexByte(program, '/'); i >= 0 {
+		if strings.HasPrefix(program, "postfix") {
+			program = "postfix"
+		} else {
+			program = program[i+1:]
+		}
+	}
+	if read, ok := programs[program]; ok {
+		read(f, words)
+		return
+	}
+	other(f, program, words)
+}
+
+// programs are the readers by the name that a program gives itself.
+var programs = map[string]func(*textlog.Fields, string){
+	"sshd": sshd, "sshd-session": sshd, "sshd-auth": sshd, "dropbear": sshd, "in.sshd": sshd,
+	"sudo": sudo, "doas": said(doasSays), "pkexec": said(pkexecSays), "polkitd": said(polkitSays),
+	"su": su, "su-l": su, "runuser": su,
+	"login": said(loginSays), "telnetd": said(refusedSays), "in.telnetd": said(refusedSays), "xinetd": said(refusedSays),
+	"useradd": accounts, "adduser": accounts, "groupadd": accounts, "usermod": accounts, "userdel": accounts, "passwd": accounts,
+	"chpasswd": accounts, "groupdel": accounts, "gpasswd": accounts, "chage": accounts, "groupmod": accounts, "chfn": accounts,
+	"systemd-logind": said(logindSays), "elogind": said(logindSays), "elogind-daemon": said(logindSays),
+	"systemd": said(systemdSays),
+	"CRON":    cron, "cron": cron, "crond": cron, "CROND": cron, "/USR/SBIN/CRON": cron, "anacron": cron, "crontab": crontab, "atd": said(atdSays),
+	"kernel": kernel,
+
+	"postfix": postfix, "dovecot": dovecot, "dovecot-auth": dovecot, "imap-login": dovecot, "pop3-login": dovecot, "managesieve-login": dovecot,
+	"auth": dovecot, "sendmail": sendmail, "sm-mta": sendmail, "sm-msp-queue": sendmail, "sm-acceptingconnections": sendmail, "exim": Exim, "exim4": Exim,
+	"saslauthd": said(saslSays), "imapd": said(imapSays), "ipop3d": said(imapSays),
+
+	"openvpn": OpenVPN, "ovpn-server": OpenVPN, "charon": said(charonSays), "charon-systemd": said(charonSays), "pluto": said(plutoSays),
+	"vsftpd": said(vsftpdSays), "proftpd": proftpd, "pure-ftpd": said(pureSays), "ftpd": said(ftpSays),
+	"PulseSecure": said(pulseSays), "Juniper": said(pulseSays),
+	"mysqld": MySQL, "mariadbd": MySQL, "slapd": said(slapdSays),
+	"freshclam": said(clamSays), "clamd": said(clamSays), "clamav": said(clamSays), "fail2ban.actions": said(fail2banSays), "fail2ban.filter": said(fail2banSays),
+	"auditd": said(auditdSays), "rsyslogd": said(loggerSays), "syslogd": said(loggerSays), "syslog-ng": said(loggerSays), "firewalld": said(firewalldSays),
+}
+
+// said is the reader of a table of sentences.
+func said(table []textlog.Pattern) func(*textlog.Fields, string) {
+	return func(f *textlog.Fields, words string) { f.Match(table, words) }
+}
+
+// other reads what network devices send, which name no program, and programs with a number in their name.
+func other(f *textlog.Fields, program, words string) {
+	switch {
+	case strings.HasPrefix(program, "%ASA-"), strings.HasPrefix(program, "%FTD-"), strings.HasPrefix(program, "%PIX-"):
+		ASA(f, program, words)
+	case strings.HasPrefix(program, "%"):
+		f.Match(iosSays, words)
+	case strings.HasPrefix(program, "ovpn-"):
+		OpenVPN(f, words)
+	case strings.Contains(words, " devname=") || strings.HasPrefix(words, "date=") || strings.HasPrefix(words, "devname="):
+		FortiGate(f, words)
+	}
+}
+
+func cutLast(s, sep string) (before, after string, ok bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
+
+// between is what stands between two texts; empty: they are not there.
+func between(s, before, after string) string {
+	_, s, ok := strings.Cut(s, before)
+	if !ok {
+		return ""
+	}
+	s, _, ok = strings.Cut(s, after)
+	if !ok {
+		return ""
+	}
+	return s
+}
+
+// bracketed is the last address in brackets, "name[192.0.2.7]", that begins before an end; empty: there is none.
+func bracketed(s string) string {
+	for {
+		before, rest, ok := cutLast(s, "[")
+		if !ok {
+			return ""
+		}
+		if a, _, ok := strings.Cut(rest, "]"); ok && isAddress(a) {
+			return a
+		}
+		s = before
+	}
+}
+
+// isAddress tells whether a text looks like an IPv4 or IPv6 address; it need not be one.
+func isAddress(s string) bool {
+	s = strings.TrimPrefix(s, "IPv6:")
+	dots, colons := 0, 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '.':
+			dots++
+		case c == ':':
+			colons++
+		case c-'0' <= 9, 'a' <= c && c <= 'f', 'A' <= c && c <= 'F':
+		case c == '%' && colons > 1:
+			return true
+		default:
+			return false
+		}
+	}
+	return len(s) <= 45 && (dots == 3 && colons == 0 && s[0] != '.' || colons >= 2)
+}
+
+// peer adds "address", "address port n" or "address:port" of the other side.
+func peer(f *textlog.Fields, s string) {
+	address, rest, _ := strings.Cut(strings.TrimSpace(s), " ")
+	address = strings.TrimRight(address, ":,.;")
+	if host, port, ok := cutLast(address, ":"); ok && strings.IndexByte(host, '.') > 0 && isAddress(host) {
+		f.Add("ip_address", host)
+		f.Digits("port", port)
+		return
+	}
+	f.Add("ip_address", address)
+	if port, ok := strings.CutPrefix(rest, "port "); ok {
+		n, _, _ := strings.Cut(port, " ")
+		f.Digits("port", strings.TrimRight(n, ":,"))
+	}
+}
