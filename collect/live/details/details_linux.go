@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,11 +46,14 @@ func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) err
 
 // environments takes the secret half.
 func environments(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) error {
-	var denied []int
+	var denied, silent []int
 	err := each(ctx, h, rec, func(pid int, stat procfs.Stat) error {
 		data, err := procfs.Read(h.Files, procfs.Of(pid, "environ"), maxEnviron)
 		if errors.Is(err, fs.ErrPermission) {
 			denied = append(denied, pid)
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			silent = append(silent, pid)
 		}
 		if len(data) == 0 {
 			return nil
@@ -62,6 +66,9 @@ func environments(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder
 	})
 	if len(denied) > 0 {
 		rec.Note(artifacts.Outcome{Path: "/proc", Status: artifacts.Denied, Reason: "environment closed to us of " + procfs.Count(denied)})
+	}
+	if len(silent) > 0 {
+		rec.Note(artifacts.Outcome{Path: "/proc", Status: artifacts.Failed, Reason: "no answer in time about the environment of " + procfs.Count(silent)})
 	}
 	return err
 }
@@ -114,6 +121,7 @@ type scan struct {
 	own         map[string]uint64 // namespaces
 	last        int               // highest capability of this kernel
 	closed      map[string][]int  // pids by what was refused
+	silent      []int             // pids of which something did not answer
 	taken       map[string]bool   // device and inode of files that were taken
 	takenBytes  int64
 	untaken     int
@@ -176,11 +184,15 @@ func (s *scan) namespaces(name string, d *Detail) map[string]uint64 {
 	return all
 }
 
-// refused keeps in mind what permissions kept from us.
+// refused keeps in mind what permissions kept from us, and what did not answer.
 func (s *scan) refused(d *Detail, what string, err error) {
 	if errors.Is(err, fs.ErrPermission) && !slices.Contains(d.Errors, what+": permission denied") {
 		d.Errors = append(d.Errors, what+": permission denied")
 		s.closed[what] = append(s.closed[what], d.PID)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		d.Errors = append(d.Errors, what+": no answer in time")
+		s.silent = append(s.silent, d.PID)
 	}
 }
 
@@ -246,6 +258,9 @@ func (s *scan) note() {
 	}
 	for _, what := range slices.Sorted(maps.Keys(s.closed)) {
 		note(artifacts.Denied, "%s closed to us of %s", what, procfs.Count(s.closed[what]))
+	}
+	if len(s.silent) > 0 {
+		note(artifacts.Failed, "no answer in time of %s", procfs.Count(slices.Compact(s.silent)))
 	}
 	if s.cut {
 		note(artifacts.Truncated, "more than %d descriptors", maxDescriptors)

@@ -18,6 +18,7 @@ import (
 	"spor/artifacts"
 	"spor/collect/live/processes"
 	"spor/collect/live/procfs"
+	"spor/collect/patient"
 )
 
 const (
@@ -32,7 +33,7 @@ func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) err
 	d, err := detach(h.Files)
 	if err == nil {
 		defer d.Close()
-		s.true = d
+		s.true = patient.New(d, func(op string, _ artifacts.Path) bool { return op == "open" }) // an executable may lie anywhere
 	} else {
 		s.refused(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -65,10 +66,11 @@ type scan struct {
 	decoys int
 	denied []string         // of the process that is being read: what was refused
 	closed map[string][]int // pids by what was refused
+	silent map[string][]int // pids by what did not answer in time
 }
 
 func newScan(h *artifacts.Host, rec artifacts.Recorder) *scan {
-	s := &scan{host: h, files: h.Files, rec: rec, users: map[string]string{}, closed: map[string][]int{}}
+	s := &scan{host: h, files: h.Files, rec: rec, users: map[string]string{}, closed: map[string][]int{}, silent: map[string][]int{}}
 	s.images = images{files: h.Files, known: map[fileID]image{}}
 	for _, u := range h.Users {
 		if _, ok := s.users[u.ID]; !ok {
@@ -84,6 +86,7 @@ func (s *scan) process(ctx context.Context, pid int) (Process, bool) {
 	s.denied = nil
 	defer func() { s.close(pid) }()
 	stat, err := s.stat(pid)
+	s.late(pid, "state", err)
 	if err != nil {
 		if procfs.Gone(s.files, pid) {
 			s.ended++
@@ -167,6 +170,7 @@ func (s *scan) status(p *Process) {
 func (s *scan) arguments(p *Process) {
 	data, err := procfs.Read(s.files, procfs.Of(p.PID, "cmdline"), maxArguments)
 	s.refused("command line", err)
+	s.late(p.PID, "command line", err)
 	if errors.Is(err, procfs.ErrTooLong) {
 		s.rec.Note(artifacts.Outcome{Path: procfs.Of(p.PID, "cmdline"), Status: artifacts.Truncated, Reason: err.Error()})
 	}
@@ -262,6 +266,7 @@ func (s *scan) image(ctx context.Context, p *Process) {
 	}
 	i := s.images.read(ctx, link, procfs.Of(p.PID, "exe"))
 	s.refused("executable", i.err)
+	s.late(p.PID, "executable", i.err)
 	p.Exe, p.ExeDeleted, p.ExeReplaced = i.path, i.deleted, i.replaced
 	p.ExeSHA256, p.ExeSize, p.ExeModified = i.sha256, i.size, i.modified
 	if i.err != nil {
@@ -285,6 +290,13 @@ func (s *scan) refused(what string, err error) {
 	}
 }
 
+// late keeps in mind what did not answer.
+func (s *scan) late(pid int, what string, err error) {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		s.silent[what] = append(s.silent[what], pid)
+	}
+}
+
 // close files a process under what it refused.
 func (s *scan) close(pid int) {
 	if len(s.denied) > 0 {
@@ -297,6 +309,9 @@ func (s *scan) note() {
 	for _, what := range slices.Sorted(maps.Keys(s.closed)) {
 		pids := s.closed[what]
 		s.rec.Note(artifacts.Outcome{Path: "/proc", Status: artifacts.Denied, Reason: fmt.Sprintf("closed to us of %s: %s", procfs.Count(pids), what)})
+	}
+	for _, what := range slices.Sorted(maps.Keys(s.silent)) {
+		s.rec.Note(artifacts.Outcome{Path: "/proc", Status: artifacts.Failed, Reason: fmt.Sprintf("no answer in time of %s: %s", procfs.Count(s.silent[what]), what)})
 	}
 	if s.ended+s.reused > 0 {
 		s.rec.Note(artifacts.Outcome{Path: "/proc", Status: artifacts.Absent, Reason: fmt.Sprintf("%d processes ended while they were read", s.ended+s.reused)})

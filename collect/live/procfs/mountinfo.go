@@ -95,6 +95,23 @@ func Class(fsType string) artifacts.MountClass {
 	return classes[fsType] // Local is the zero value
 }
 
+// Answers tells whether a file system of a type is served by this kernel from what it has at hand: a disk, or memory. Of
+// the others that are entered (a FUSE on a disk of this machine, what runs from the network, a type we do not know)
+// a call may never come back.
+func Answers(fsType string) bool {
+	return own[fsType] || classes[fsType] == artifacts.Pseudo
+}
+
+var own = func() map[string]bool {
+	const types = `ext2 ext3 ext4 xfs btrfs f2fs jfs reiserfs reiser4 zfs bcachefs nilfs2 tmpfs ramfs rootfs overlay overlayfs aufs
+		squashfs erofs cramfs romfs iso9660 udf vfat msdos exfat ntfs ntfs3 hfs hfsplus ubifs jffs2 minix sysv ufs`
+	m := map[string]bool{}
+	for t := range strings.FieldsSeq(types) {
+		m[t] = true
+	}
+	return m
+}()
+
 var classes = func() map[string]artifacts.MountClass {
 	const (
 		remote = `nfs nfs4 cifs smb3 smbfs ncpfs 9p afs coda autofs ceph fuse davfs glusterfs lustre orangefs pvfs2 beegfs
