@@ -166,11 +166,6 @@ func (w *keyWalk) ask(p artifacts.Path) (key artifacts.RegistryKey, ok bool, err
 		return key, false, nil
 	}
 	key, err = w.registry.Key(p)
-	if errors.Is(err, fs.ErrNotExist) {
-		if set, found := w.controlSet(p); found {
-			key, err = w.registry.Key(set)
-		}
-	}
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			w.refused = true
@@ -182,26 +177,6 @@ func (w *keyWalk) ask(p artifacts.Path) (key artifacts.RegistryKey, ok bool, err
 		key.Path = p
 	}
 	return key, true, nil
-}
-
-// controlSet spells out CurrentControlSet, which in a hive that no system has loaded is only a number in System\Select.
-func (w *keyWalk) controlSet(p artifacts.Path) (artifacts.Path, bool) {
-	const system, current = `HKEY_LOCAL_MACHINE\SYSTEM\`, `HKEY_LOCAL_MACHINE\SYSTEM\CURRENTCONTROLSET`
-	folded := strings.ToUpper(string(p))
-	if len(folded) != len(p) || !strings.HasPrefix(folded+`\`, current+`\`) {
-		return "", false
-	}
-	sel, err := w.registry.Key(p[:len(system)] + "Select")
-	if err != nil {
-		return "", false
-	}
-	for _, v := range sel.Values {
-		if strings.EqualFold(v.Name, "Current") && v.Type == 4 && len(v.Data) == 4 {
-			n := binary.LittleEndian.Uint32(v.Data)
-			return p[:len(system)] + artifacts.Path(fmt.Sprintf("ControlSet%03d", n)) + p[len(current):], true
-		}
-	}
-	return "", false
 }
 
 // record writes a key and its values, or those of its values that are meant.

@@ -76,8 +76,7 @@ func TestRegistry(t *testing.T) {
 	reg.add(`HKEY_LOCAL_MACHINE\Software\Deep\1\2\3`)
 	reg.add(`HKEY_LOCAL_MACHINE\Software\Deep\1\Leaf`, artifacts.RegistryValue{Name: "bin", Type: 3, Data: []byte{0, 255}})
 	reg.add(`HKEY_USERS\S-1-5-21-1-2-3-1001\Software\Run`, artifacts.RegistryValue{Name: "q", Type: 11, Data: []byte{0, 0, 0, 0, 1, 0, 0, 0}})
-	reg.add(`HKEY_LOCAL_MACHINE\System\Select`, artifacts.RegistryValue{Name: "Current", Type: 4, Data: []byte{2, 0, 0, 0}})
-	reg.add(`HKEY_LOCAL_MACHINE\System\ControlSet002\Services\evil`, artifacts.RegistryValue{Name: "Odd", Type: 0x20, Data: nil})
+	reg.add(`HKEY_LOCAL_MACHINE\System\CurrentControlSet\Services\evil`, artifacts.RegistryValue{Name: "Odd", Type: 0x20, Data: nil})
 	h := windowsHost(newFake(artifacts.Windows))
 	h.Registry = reg
 	rec := run(t, definitions(t, registryYAML), h, Options{})
@@ -97,9 +96,9 @@ func TestRegistry(t *testing.T) {
 		`Reg {"key":"HKEY_LOCAL_MACHINE\\Software\\Deep\\1\\Leaf","value":"bin","type":"REG_BINARY","data":"AP8="}`,
 		`Reg {"key":"HKEY_USERS\\S-1-5-21-1-2-3-1001\\Software\\Run"}`,
 		`Reg {"key":"HKEY_USERS\\S-1-5-21-1-2-3-1001\\Software\\Run","value":"q","type":"REG_QWORD","data":4294967296}`,
-		`Reg {"key":"HKEY_LOCAL_MACHINE\\System\\ControlSet002\\Services"}`,
-		`Reg {"key":"HKEY_LOCAL_MACHINE\\System\\ControlSet002\\Services\\evil"}`,
-		`Reg {"key":"HKEY_LOCAL_MACHINE\\System\\ControlSet002\\Services\\evil","value":"Odd","type":"0x20","data":null}`,
+		`Reg {"key":"HKEY_LOCAL_MACHINE\\System\\CurrentControlSet\\Services"}`,
+		`Reg {"key":"HKEY_LOCAL_MACHINE\\System\\CurrentControlSet\\Services\\evil"}`,
+		`Reg {"key":"HKEY_LOCAL_MACHINE\\System\\CurrentControlSet\\Services\\evil","value":"Odd","type":"0x20","data":null}`,
 		`Reg {"key":"HKEY_LOCAL_MACHINE\\Software\\Run","value":"Bad","type":"REG_EXPAND_SZ","data":"%TEMP%\\ß.exe"}`,
 		`Reg {"key":"HKEY_LOCAL_MACHINE\\Software\\Run","value":"b2","type":"REG_DWORD","data":513}`,
 		`Reg {"key":"HKEY_LOCAL_MACHINE\\Software\\Run","value":"","type":"REG_SZ","data":"default"}`,
