@@ -18,11 +18,20 @@ type Host struct {
 	Users    []User            // accounts with a home; several may share one
 	Environ  map[string]string // system-wide variables, names in lower case: "systemroot" is `C:\Windows`
 	Files    Files
+	Disks    []Disk    // of an image: what it holds; a running machine is asked by the collector that wants them
 	Registry Registry  // nil where there is none to ask (Linux, most images)
 	Live     bool      // the machine is running and is the one we run on: system calls answer for it
 	Root     bool      // we run with full privileges (uid 0; an elevated token with SeBackup)
 	Limits   []Outcome // what opening the host could not get, such as a privilege
 	Self     []Path    // our own executable and output, never evidence; a name that ends in a dot stands for all that begin with it
+}
+
+// A Disk is a whole disk as the bytes of it.
+type Disk struct {
+	Name  string            // "sda", `\\.\PhysicalDrive0`, the name of an image
+	Size  int64             // bytes
+	From  io.ReaderAt       // reads whole sectors alone where the system wants that
+	About map[string]string // what an image says of itself: "format", "case", "md5" …; its own word
 }
 
 // Identity is what names a machine, as far as a glance tells. The identity collector tells more.

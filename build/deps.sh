@@ -12,6 +12,7 @@ packages=(
   wimtools # packs as CompactOS does
   libhivex-bin # hivexml reads registry hives beside us
   libevtx-utils libevt-utils # what our readers of event logs are held against
+  ewf-tools qemu-utils 
   osslsigncode # signs the programs for Windows
   wine wine64 # the Windows half runs under it
 )

@@ -1,7 +1,6 @@
 package image
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,23 +8,22 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"spor/artifacts"
+	"spor/collect/image/partition"
 	"spor/collect/rawfile"
 )
 
 // source is what the outcomes in Limits are signed with.
 const source = "image"
 
-// ErrFormat is in the chain of errors about images that are not read.
-var ErrFormat = errors.New("not read; what is read is a raw image of a disk (MBR or GPT) or of an NTFS or ext4 volume, and VHD of fixed size: convert it (qemu-img convert -O raw, ewfexport)")
-
-// Disk opens the image of a disk or of a volume. With NTFS on it it is a host of Windows: each such volume has a drive
-// letter, C: being the one with Windows on it. Otherwise, or where there is no Windows but the root of a Linux, it is
-// one of Linux, with ext2, ext3 and ext4 as its file systems. What else is on the disk is in Host.Limits. The file stays
-// open for as long as the host is in use, and is only read.
+// Disk opens the image of a disk or of a volume, in one of the formats of unwrap. Where it holds a Windows, or no root
+// of a Linux, it is a host of Windows: each volume has a drive letter, C: being the one with Windows on it. Otherwise it
+// is one of Linux. What else is on the disk is in Host.Limits. The files stay open for as long as the host is in use, and
+// are only read.
 func Disk(name string) (*artifacts.Host, error) {
 	st, err := os.Stat(name)
 	if err == nil && st.IsDir() {
@@ -34,70 +32,124 @@ func Disk(name string) (*artifacts.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.Open(name)
+	d, err := open(name)
 	if err != nil {
 		return nil, err
 	}
-	h, err := disk(f, name)
+	h, err := d.host(name)
 	if err != nil {
-		f.Close()
+		d.close()
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return h, nil
 }
 
-func disk(f *os.File, name string) (*artifacts.Host, error) {
-	size, err := f.Seek(0, io.SeekEnd) // of a device too
-	if err != nil {
-		return nil, err
-	}
-	if size, err = rawSize(f, size); err != nil {
-		return nil, err
-	}
+// host makes a host of what is on a disk.
+func (d *disk) host(name string) (*artifacts.Host, error) {
 	h := &artifacts.Host{OS: artifacts.Windows, Root: true}
-	parts, err := partitions(f, size)
+	h.Disks = []artifacts.Disk{{Name: filepath.Base(name), Size: d.size, From: d, About: d.about}}
+	say := func(status artifacts.Status, format string, args ...any) {
+		h.Limits = append(h.Limits, artifacts.Outcome{Source: source, Status: status, Reason: fmt.Sprintf(format, args...)})
+	}
+	for _, note := range d.notes {
+		say(artifacts.Failed, "%s", note)
+	}
+	all, err := d.volumes(say)
 	if err != nil {
 		return nil, err
 	}
-	var good []partition
-	for _, p := range parts {
-		kind := fileSystem(f, p)
-		if kind != "NTFS" {
-			h.Limits = append(h.Limits, artifacts.Outcome{Source: source, Status: artifacts.Skipped, Reason: fmt.Sprintf("%s (%s) is not read yet", p, kind)})
-			continue
-		}
-		v, err := rawfile.Open(io.NewSectionReader(f, p.start, p.size), p.size, "C:")
-		if err != nil {
-			h.Limits = append(h.Limits, artifacts.Outcome{Source: source, Status: artifacts.Failed, Reason: fmt.Sprintf("%s (NTFS): %v", p, err)})
-			continue
-		}
-		if st, err := v.Lstat(`C:\Windows\System32`); err == nil && st.Kind == artifacts.Directory && !slices.ContainsFunc(good, partition.hasWindows) {
-			p.windows = true
-			good = slices.Insert(good, 0, p)
-		} else {
-			good = append(good, p)
-		}
-	}
-	if len(good) == 0 || !good[0].windows {
-		other, limits := linuxDisk(f, parts, name, len(good) == 0)
+	known := len(h.Limits) // what is said from here on is about one kind of host
+	good, rest := lettered(all, say)
+	if windows := len(good) > 0 && good[0].windows; !windows {
+		other, limits := linuxDisk(all, name, !slices.ContainsFunc(good, volume.isNTFS))
 		if other != nil {
+			other.Disks, other.Limits = h.Disks, append(h.Limits[:known:known], other.Limits...)
 			return other, nil
 		}
 		if len(good) == 0 {
-			return nil, fmt.Errorf("no NTFS or ext4 volume that can be read: %s", reasons(append(slices.DeleteFunc(h.Limits, skipped), limits...)))
+			return nil, fmt.Errorf("no volume that can be read: %s", reasons(append(h.Limits, limits...)))
 		}
 	}
-	d, err := letters(f, good)
+	for _, v := range rest {
+		say(artifacts.Skipped, "%s (%s) is not read", v.name, v.kind)
+	}
+	tree, err := letters(good)
 	if err != nil {
 		return nil, err
 	}
-	h.Files = d
-	windows(h, d)
+	h.Files = tree
+	windows(h, tree)
 	h.Identity.OS, h.Identity.Source = artifacts.Windows, name
 	return h, nil
 }
 
-func skipped(o artifacts.Outcome) bool { return o.Status == artifacts.Skipped }
+// A volume is a partition, or what is made of several, with one file system on it.
+type volume struct {
+	io.ReaderAt
+	size    int64    // bytes
+	name    string   // in words
+	kind    string   // of file system, as partition.FileSystem names it
+	windows bool     // it holds one
+	names   []string // by which /etc/fstab may call it, in lower case: "partuuid=…", "/dev/group/name"
+}
+
+func (v volume) isNTFS() bool { return v.kind == partition.NTFS }
+
+// volumes finds all volumes of a disk.
+func (d *disk) volumes(say func(status artifacts.Status, format string, args ...any)) ([]volume, error) {
+	table, err := partition.Read(d, d.size)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", err, ErrFormat)
+	}
+	for _, note := range table.Notes {
+		say(artifacts.Failed, "%s", note)
+	}
+	var all []volume
+	for _, p := range table.Parts {
+		v := volume{ReaderAt: io.NewSectionReader(d, p.Start, p.Size), size: p.Size, name: p.String()}
+		if p.ID != "" {
+			v.names = []string{"partuuid=" + p.ID}
+		}
+		v.kind = partition.FileSystem(v, v.size)
+		all = append(all, v)
+	}
+	return joined(all, say), nil
+}
+
+// lettered gives the volumes that a Windows would have under letters and that can be read, the one with Windows on it
+// first, and those it would not have.
+func lettered(all []volume, say func(status artifacts.Status, format string, args ...any)) (good, rest []volume) {
+	for _, v := range all {
+		tree, err := v.drive("C:")
+		switch {
+		case errors.Is(err, errOther):
+			rest = append(rest, v)
+			continue
+		case err != nil:
+			say(artifacts.Failed, "%s (%s): %v", v.name, v.kind, err)
+			continue
+		}
+		first := v.isNTFS() && !slices.ContainsFunc(good, func(v volume) bool { return v.windows })
+		if st, err := tree.Lstat(`C:\Windows\System32`); first && err == nil && st.Kind == artifacts.Directory {
+			v.windows = true
+			good = slices.Insert(good, 0, v)
+		} else {
+			good = append(good, v)
+		}
+	}
+	return good, rest
+}
+
+// errOther says of a volume that Windows would not have it under a letter, or that we do not read it as such.
+var errOther = errors.New("not a drive")
+
+// drive opens a volume under a letter.
+func (v volume) drive(letter string) (artifacts.Files, error) {
+	if v.isNTFS() {
+		return rawfile.Open(v, v.size, letter)
+	}
+	return otherDrive(v, letter)
+}
 
 func reasons(limits []artifacts.Outcome) string {
 	var words []string
@@ -108,52 +160,20 @@ func reasons(limits []artifacts.Outcome) string {
 }
 
 // letters opens the volumes under the letters they get, C: first.
-func letters(f io.ReaderAt, parts []partition) (drives, error) {
+func letters(all []volume) (drives, error) {
 	var d drives
-	for i, p := range parts[:min(len(parts), 'Z'-'C'+1)] {
-		v, err := rawfile.Open(io.NewSectionReader(f, p.start, p.size), p.size, string(rune('C'+i))+":")
+	for i, v := range all[:min(len(all), 'Z'-'C'+1)] {
+		tree, err := v.drive(string(rune('C'+i)) + ":")
 		if err != nil {
 			return nil, err
 		}
-		d = append(d, v)
+		d = append(d, tree)
 	}
 	return d, nil
 }
 
-// rawSize tells how much of a file is the disk, or that it is in a format that is not read.
-func rawSize(f io.ReaderAt, size int64) (int64, error) {
-	head := make([]byte, 512)
-	if n, err := f.ReadAt(head, 0); n < len(head) {
-		return 0, fmt.Errorf("%d bytes: %w", n, err)
-	}
-	for _, c := range []struct{ magic, format string }{
-		{"EVF\x09\x0d\x0a\xff\x00", "E01"},
-		{"EVF2\x0d\x0a\x81\x00", "Ex01"},
-		{"vhdxfile", "VHDX"},
-		{"KDMV", "VMDK"},
-		{"COWD", "VMDK"},
-		{"# Disk DescriptorFile", "VMDK"},
-		{"QFI\xfb", "QCOW2"},
-		{"conectix", "VHD of dynamic size"},
-		{"MSWIM\x00\x00\x00", "WIM"},
-		{"\x1f\x8b", "gzip"},
-		{"PK\x03\x04", "zip"},
-		{"AFF", "AFF"},
-	} {
-		if bytes.HasPrefix(head, []byte(c.magic)) {
-			return 0, fmt.Errorf("%s is %w", c.format, ErrFormat)
-		}
-	}
-	if size > 1024 { // the footer of a VHD
-		if _, err := f.ReadAt(head, size-512); err == nil && bytes.HasPrefix(head, []byte("conectix")) {
-			return size - 512, nil
-		}
-	}
-	return size, nil
-}
-
 // drives are the volumes of a disk as one tree.
-type drives []*rawfile.Volume
+type drives []artifacts.Files
 
 var (
 	_ artifacts.Files     = drives{}
@@ -161,8 +181,8 @@ var (
 )
 
 // on gives the volume that a path lies on.
-func (d drives) on(op string, p artifacts.Path) (*rawfile.Volume, error) {
-	if i := slices.IndexFunc(d, func(v *rawfile.Volume) bool {
+func (d drives) on(op string, p artifacts.Path) (artifacts.Files, error) {
+	if i := slices.IndexFunc(d, func(v artifacts.Files) bool {
 		return len(p) >= 3 && strings.EqualFold(string(p[:3]), string(v.Roots()[0]))
 	}); i >= 0 {
 		return d[i], nil
@@ -224,7 +244,7 @@ func (d drives) Mount(p artifacts.Path) (artifacts.Mount, bool) {
 	return v.Mount(p)
 }
 
-// child finds a name on the first drive; NTFS regards no case.
+// child finds a name on the first drive, whose file system regards no case.
 func (d drives) child(dir, name string) string {
 	if dir == "" {
 		return ""
@@ -246,7 +266,11 @@ func (d drives) host(name string) artifacts.Path {
 func (d drives) Undelete(ctx context.Context) iter.Seq2[artifacts.DeletedFile, error] {
 	return func(yield func(artifacts.DeletedFile, error) bool) {
 		for _, v := range d {
-			for f, err := range v.Undelete(ctx) {
+			u, ok := v.(artifacts.Undeleter)
+			if !ok {
+				continue
+			}
+			for f, err := range u.Undelete(ctx) {
 				if !yield(f, err) {
 					return
 				}

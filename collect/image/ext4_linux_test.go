@@ -85,7 +85,7 @@ func TestLinuxDisk(t *testing.T) {
 			t.Errorf("%s: limits %q", c.what, said)
 		}
 	}
-	if _, err := Disk(save(t, broken)); err == nil || !strings.Contains(err.Error(), "no NTFS or ext4 volume that can be read: the volume (ext4): damaged") {
+	if _, err := Disk(save(t, broken)); err == nil || !strings.Contains(err.Error(), "no volume that can be read: the volume (ext4): damaged") {
 		t.Errorf("a broken volume: %v", err)
 	}
 }
@@ -94,7 +94,7 @@ func TestLinuxDisk(t *testing.T) {
 func TestBesideNTFS(t *testing.T) {
 	system := extImage(t, map[string]string{"etc/passwd": "root:x:0:0::/root:/bin/sh\n"})
 	loose := extImage(t, map[string]string{"loose": "x"})
-	plain, windows := volume(t, 512, "data.txt"), volume(t, 512, "Windows/System32/config/SYSTEM")
+	plain, windows := ntfsVolume(t, 512, "data.txt"), ntfsVolume(t, 512, "Windows/System32/config/SYSTEM")
 	for _, c := range []struct {
 		what  string
 		parts [][]byte
