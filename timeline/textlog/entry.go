@@ -122,32 +122,47 @@ func (e *Entry) Join(parts ...string) string {
 // these, and a backslash a quote; quotes are taken off. A key is a word before "=" without any of them.
 func Pairs(s string) iter.Seq2[string, string] {
 	return func(yield func(key, value string) bool) {
-		for i := 0; i < len(s); {
-			eq := strings.IndexByte(s[i:], '=')
-			if eq < 0 {
-				return
-			}
-			key := s[i : i+eq]
-			if at := strings.LastIndexAny(key, " ,;\t\"'|"); at >= 0 {
-				key = key[at+1:]
-			}
-			i += eq + 1
-			value := s[i:]
-			if i < len(s) && (s[i] == '"' || s[i] == '\'') {
-				value = value[1 : 1+quotedEnd(value[1:], s[i])]
-				i += min(len(value)+2, len(s)-i)
-			} else {
-				if end := strings.IndexAny(value, " ,;\t"); end >= 0 {
-					value = value[:end]
+		start := 0 // of the word
+		for i := 0; i < len(s); i++ {
+			c := s[i]
+			if c != '=' {
+				if stops[c]&pairStop != 0 {
+					start = i + 1
 				}
-				i += len(value)
+				continue
 			}
-			if key != "" && !yield(key, value) {
+			key, at := s[start:i], i+1
+			i = at
+			if i < len(s) && (s[i] == '"' || s[i] == '\'') {
+				end := quotedEnd(s[i+1:], s[i])
+				at, i = i+1, i+1+end
+			} else {
+				for i < len(s) && stops[s[i]]&valueStop == 0 {
+					i++
+				}
+			}
+			if start = i + 1; key != "" && !yield(key, s[at:i]) {
 				return
 			}
 		}
 	}
 }
+
+// stops says what each byte ends.
+var stops = func() (t [256]byte) {
+	for set, bit := range map[string]byte{" ,;\t\"'|": pairStop, " ,;\t": valueStop, " ,;()[]<>\t\n\"'": wordStop} {
+		for i := range len(set) {
+			t[set[i]] |= bit
+		}
+	}
+	return t
+}()
+
+const (
+	pairStop  = 1 << iota // a key cannot hold it
+	valueStop             // it ends a value without quotes
+	wordStop              // it ends a word of a Pattern
+)
 
 // quotedEnd is where the quote is that ends a text, or its length.
 func quotedEnd(s string, quote byte) int {

@@ -112,9 +112,9 @@ func (pt *part) end(s string) int {
 		}
 		return n
 	case pt.kind == '@':
-		n := strings.IndexAny(s, " ,;()[]<>\t\n\"'")
-		if n < 0 {
-			n = len(s)
+		n := 0
+		for n < len(s) && stops[s[n]]&wordStop == 0 {
+			n++
 		}
 		for n > 0 && (s[n-1] == ':' || s[n-1] == '.') {
 			n--

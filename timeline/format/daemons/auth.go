@@ -104,21 +104,21 @@ func sshLogin(f *textlog.Fields, word, method, rest string) {
 		f.Flag("invalid_user")
 		rest = user
 	}
-	for _, version := range [...]string{" ssh2: ", " ssh1: "} {
-		if at := strings.LastIndex(rest, version); at >= 0 && strings.Contains(rest[:at], " from ") && !strings.Contains(rest[at:], " port ") {
-			from(f, rest[:at])
-			if version == " ssh2: " {
-				f.Add("fingerprint", rest[at+len(version):])
-			}
-			return
-		}
+	const ssh2, ssh1 = " ssh2: ", " ssh1: " // what the client sent follows
+	if at := lastIndex(rest, ssh2); at >= 0 && strings.Contains(rest[:at], " from ") && !strings.Contains(rest[at:], " port ") {
+		from(f, rest[:at])
+		f.Add("fingerprint", rest[at+len(ssh2):])
+		return
+	}
+	if at := strings.Index(rest, ssh1); at >= 0 && strings.Contains(rest[:at], " from ") && !strings.Contains(rest[at:], " port ") {
+		rest = rest[:at]
 	}
 	from(f, rest)
 }
 
 // from reads "user from address port n …", the last " from " counting.
 func from(f *textlog.Fields, s string) {
-	at := strings.LastIndex(s, " from ")
+	at := lastIndex(s, " from ")
 	if at < 0 {
 		if strings.HasPrefix(s, "from ") { // an empty name
 			peer(f, s[len("from "):])

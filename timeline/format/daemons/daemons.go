@@ -17,6 +17,7 @@ import (
 
 // Read adds what the words of a program say. It adds nothing to words it does not know.
 func Read(f *textlog.Fields, program, words string) {
+	words = trimEnd(words)
 	if strings.HasPrefix(words, "[ID ") { // Solaris: "[ID 800047 auth.info] "
 		if _, rest, ok := strings.Cut(words, "] "); ok {
 			words = rest
@@ -37,6 +38,14 @@ func Read(f *textlog.Fields, program, words string) {
 		return
 	}
 	other(f, program, words)
+}
+
+// trimEnd cuts blanks and line ends.
+func trimEnd(s string) string {
+	for s != "" && (s[len(s)-1] == ' ' || s[len(s)-1] == '\n') {
+		s = s[:len(s)-1]
+	}
+	return s
 }
 
 // programs are the readers by the name that a program gives itself.
@@ -72,19 +81,31 @@ func said(table []textlog.Pattern) func(*textlog.Fields, string) {
 // other reads what network devices send, which name no program, and programs with a number in their name.
 func other(f *textlog.Fields, program, words string) {
 	switch {
+	case program == "":
+	case program[0] != '%' && program[0] != 'o':
 	case strings.HasPrefix(program, "%ASA-"), strings.HasPrefix(program, "%FTD-"), strings.HasPrefix(program, "%PIX-"):
 		ASA(f, program, words)
 	case strings.HasPrefix(program, "%"):
 		f.Match(iosSays, words)
 	case strings.HasPrefix(program, "ovpn-"):
 		OpenVPN(f, words)
-	case strings.Contains(words, " devname=") || strings.HasPrefix(words, "date=") || strings.HasPrefix(words, "devname="):
-		FortiGate(f, words)
+	}
+}
+
+// lastIndex is strings.LastIndex, faster where there is one or none.
+func lastIndex(s, sep string) int {
+	for last, at := -1, 0; ; {
+		i := strings.Index(s[at:], sep)
+		if i < 0 {
+			return last
+		}
+		last = at + i
+		at = last + 1
 	}
 }
 
 func cutLast(s, sep string) (before, after string, ok bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
+	if i := lastIndex(s, sep); i >= 0 {
 		return s[:i], s[i+len(sep):], true
 	}
 	return s, "", false

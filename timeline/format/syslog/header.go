@@ -67,8 +67,11 @@ func (h *header) read(text string, at int) {
 
 // spelled reads "auth.info".
 func (h *header) spelled(s string) bool {
+	if len(s) < 8 || len(s) > 20 || strings.IndexByte(s, '.') < 3 {
+		return false
+	}
 	facility, severity, ok := strings.Cut(s, ".")
-	if !ok || len(s) > 20 || severityNames[severity] == "" {
+	if !ok || severityNames[severity] == "" {
 		return false
 	}
 	h.facility, h.severity = facility, severity
@@ -151,7 +154,7 @@ func (h *header) sender(s string) {
 		return
 	}
 	end := strings.IndexByte(s, ' ')
-	if end <= 0 || strings.IndexByte(s[:end], ':') < 0 && strings.ContainsAny(s[:end], "[]()=\"'") {
+	if end <= 0 || !isHost(s[:end]) {
 		h.body = s
 		return
 	}
@@ -173,6 +176,20 @@ func (h *header) sender(s string) {
 		return
 	}
 	h.body = rest
+}
+
+// isHost refuses words with brackets, quotes or "=", unless a colon says that it is an address.
+func isHost(s string) bool {
+	odd := false
+	for i := range len(s) {
+		switch s[i] {
+		case ':':
+			return true
+		case '[', ']', '(', ')', '=', '"', '\'':
+			odd = true
+		}
+	}
+	return !odd
 }
 
 const maxTag = 128 // RFC 3164 says 32; systemd units and containers go beyond

@@ -59,6 +59,9 @@ func stampAt(s string) (dates.Stamp, int) {
 	if st, n := dates.BSD(s); n > 0 {
 		return st, n
 	}
+	if len(s) < 4 || s[3] != ' ' {
+		return dates.Stamp{}, 0
+	}
 	if st, n := dates.CTime(s); n > 0 && named(s[n:]) {
 		return st, n
 	}
@@ -138,8 +141,11 @@ func read(e *textlog.Entry) {
 	e.Add("message_identifier", h.id)
 	e.Add("structured_data", h.data)
 	e.Add("body", h.body)
-	if h.reporter != "" {
-		daemons.Read(&e.Fields, h.reporter, strings.TrimRight(h.body, " \n"))
+	switch {
+	case h.reporter != "":
+		daemons.Read(&e.Fields, h.reporter, h.body)
+	case strings.HasPrefix(h.body, "date=") || strings.HasPrefix(h.body, "devname="):
+		daemons.FortiGate(&e.Fields, h.body)
 	}
 	body := strings.TrimSpace(h.body)
 	switch { // plaso's wording: "[sshd, pid: 77] Accepted password for …"
