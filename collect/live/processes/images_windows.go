@@ -3,6 +3,7 @@ package processes
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -29,43 +30,37 @@ func describe(ctx context.Context, files artifacts.Files, p *Process) {
 	}
 }
 
-// gaps gathers what processes did not tell, so that one outcome says it of all of them.
-type gaps map[gap][]int
+// gaps gathers what processes did not tell, so that one outcome says it of all of them: by what, status and reason.
+type gaps map[string]gap
 
 type gap struct {
-	what   string
-	status artifacts.Status
-	reason string
+	what, reason string
+	status       artifacts.Status
+	pids         []int
 }
 
 func (g gaps) add(what string, err error, pid int) {
-	k := gap{what, winapi.Status(err), err.Error()}
-	g[k] = append(g[k], pid)
+	key := what + "\x00" + err.Error()
+	k, known := g[key]
+	if !known {
+		k = gap{what: what, reason: err.Error(), status: winapi.Status(err)}
+	}
+	k.pids = append(k.pids, pid)
+	g[key] = k
 }
 
+// note says the gaps in an order that does not change from run to run.
 func (g gaps) note(rec artifacts.Recorder, total int) {
-	for _, k := range g.ranked() {
-		pids := g[k]
-		shown := pids[:min(len(pids), 20)]
+	for _, key := range slices.Sorted(maps.Keys(g)) {
+		k := g[key]
+		shown := k.pids[:min(len(k.pids), 20)]
 		list := strings.Trim(strings.ReplaceAll(fmt.Sprint(shown), " ", ", "), "[]")
-		if len(shown) < len(pids) {
+		if len(shown) < len(k.pids) {
 			list += ", …"
 		}
 		rec.Note(artifacts.Outcome{
 			Status: k.status,
-			Reason: fmt.Sprintf("%s of %d of %d processes: %s (%s)", k.what, len(pids), total, k.reason, list),
+			Reason: fmt.Sprintf("%s of %d of %d processes: %s (%s)", k.what, len(k.pids), total, k.reason, list),
 		})
 	}
-}
-
-// ranked gives the gaps in an order that does not change from run to run.
-func (g gaps) ranked() []gap {
-	keys := make([]gap, 0, len(g))
-	for k := range g {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, func(a, b gap) int {
-		return strings.Compare(a.what+a.reason, b.what+b.reason)
-	})
-	return keys
 }
