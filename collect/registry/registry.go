@@ -324,9 +324,14 @@ func linkTarget(k *hive.Key) (string, error) {
 	return "", errLink
 }
 
-// kernelName gives the usual name of a key by that which the kernel has for it.
+// kernelName gives the usual name of a key by that which the kernel has for it. No link leads to where passwords are
+// kept: those keys are asked for by their own names, or not at all.
 func kernelName(name string) (string, error) {
 	if rest, ok := cutFold(name, `\REGISTRY\MACHINE`); ok {
+		hive, _, _ := strings.Cut(rest, `\`)
+		if strings.EqualFold(hive, "SAM") || strings.EqualFold(hive, "SECURITY") {
+			return "", errLink
+		}
 		return join(machine, rest), nil
 	}
 	if rest, ok := cutFold(name, `\REGISTRY\USER`); ok {

@@ -196,7 +196,7 @@ func TestLinks(t *testing.T) {
 	o := NewOffline(files, `C:\Windows`)
 	for name, want := range map[string]string{
 		`\REGISTRY\MACHINE\SOFTWARE\X`: `HKEY_LOCAL_MACHINE\SOFTWARE\X`, `\registry\user\S-1-5-19`: `HKEY_USERS\S-1-5-19`,
-		`\REGISTRY\MACHINERY`: "", `C:\x`: "",
+		`\REGISTRY\MACHINERY`: "", `C:\x`: "", `\Registry\Machine\Sam\SAM`: "",
 	} {
 		if got, _ := kernelName(name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
