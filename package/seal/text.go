@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/ProtonMail/go-crypto/openpgp"
+	"github.com/ProtonMail/go-crypto/openpgp/armor"
 	"github.com/ProtonMail/go-crypto/openpgp/clearsign"
 	"github.com/ProtonMail/gopenpgp/v2/crypto"
 )
@@ -34,14 +36,47 @@ func (s *Signer) SignText(text []byte) ([]byte, error) {
 	if err = w.Close(); err != nil {
 		return nil, err
 	}
+	signed := out.Bytes()
+	at := bytes.LastIndex(signed, []byte(signatureBegin))
+	block, err := armor.Decode(bytes.NewReader(signed[at:]))
+	if err != nil {
+		return nil, err
+	}
+	signature, err := io.ReadAll(block.Body)
+	if err != nil {
+		return nil, err
+	}
+	armored, err := armorSignature(signature)
+	return append(signed[:at], armored...), err
+}
+
+// What a signed text begins with, and its signature.
+var textBegin = regexp.MustCompile(`^-----BEGIN PGP SIGNED MESSAGE-----\r?\nHash: [A-Z0-9]+\r?\n\r?\n`)
+
+const signatureBegin = "-----BEGIN PGP SIGNATURE-----"
+
+// armorSignature writes a signature as GnuPG does, with a checksum (RFC 4880, section 6.1). A signature says nothing of the
+// few bytes of itself that are no part of what is signed; the checksum does, so that no byte of the file can change
+// without it being said.
+func armorSignature(signature []byte) ([]byte, error) {
+	var out bytes.Buffer
+	w, err := armor.EncodeWithChecksumOption(&out, "PGP SIGNATURE", nil, true)
+	if err != nil {
+		return nil, err
+	}
+	if _, err = w.Write(signature); err != nil {
+		return nil, err
+	}
+	err = w.Close()
 	out.WriteByte('\n')
-	return out.Bytes(), nil
+	return out.Bytes(), err
 }
 
 // A Text is text that may be signed.
 type Text struct {
-	Plain []byte // without the signature; not to be believed before Verify
-	block *clearsign.Block
+	Plain     []byte // without the signature; not to be believed before Verify
+	block     *clearsign.Block
+	signature []byte // armored, lines ending in LF
 }
 
 // ReadText finds the signature around a text. Text without one is not an error: Signed tells.
@@ -56,7 +91,11 @@ func ReadText(data []byte) (*Text, error) {
 	if len(bytes.TrimSpace(rest)) > 0 {
 		return nil, fmt.Errorf("%w: something follows the signed text", ErrSignature)
 	}
-	return &Text{Plain: block.Plaintext, block: block}, nil
+	if !textBegin.Match(data) {
+		return nil, fmt.Errorf("%w: the signed text does not begin as one", ErrSignature)
+	}
+	signature := bytes.ReplaceAll(data[bytes.LastIndex(data, []byte(signatureBegin)):], []byte("\r\n"), []byte("\n"))
+	return &Text{Plain: block.Plaintext, block: block, signature: signature}, nil
 }
 
 // Signed tells whether there is a signature to verify.
@@ -74,6 +113,9 @@ func (t *Text) Verify(publicKey string) (fingerprint string, err error) {
 	signature, err := io.ReadAll(io.LimitReader(t.block.ArmoredSignature.Body, maxKeyFile))
 	if err != nil {
 		return "", fmt.Errorf("%w: %v", ErrSignature, err)
+	}
+	if armored, err := armorSignature(signature); err != nil || !bytes.Equal(armored, t.signature) {
+		return "", fmt.Errorf("%w: it is not as it was written", ErrSignature)
 	}
 	signer, err := openpgp.CheckDetachedSignature(keys[:1], bytes.NewReader(t.block.Bytes), bytes.NewReader(signature), nil)
 	if err != nil {
