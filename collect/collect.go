@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -34,7 +33,7 @@ type Options struct {
 // DryRun is the reason of outcomes that a run without Options.Dry would collect.
 const DryRun = "dry run"
 
-// A Watcher is told how a run goes on, from the goroutine that runs it. Its fields may be nil.
+// A Watcher is told how a run goes on, one thing at a time. Its fields may be nil.
 type Watcher struct {
 	Begin   func(source string)
 	Outcome func(artifacts.Outcome)
@@ -124,14 +123,20 @@ func (e *engine) source(ctx context.Context, c *artifacts.Collector) error {
 	if e.opts.Watch.Begin != nil {
 		e.opts.Watch.Begin(c.Name)
 	}
-	rec := &recorder{engine: e, collector: c}
+	limited, cancel := ctx, context.CancelFunc(func() {})
+	if e.opts.PerSource > 0 {
+		limited, cancel = context.WithTimeoutCause(ctx, e.opts.PerSource, ErrSourceTime)
+	}
+	defer cancel()
+	rec := &recorder{engine: e, collector: c, ctx: limited, storing: newStoring()}
+	go rec.run()
 	began := e.opts.Now()
-	err := e.bounded(ctx, c, rec)
-	took := e.opts.Now().Sub(began)
-	if fatal := rec.flush(); fatal != nil {
+	err := e.bounded(limited, c, rec)
+	if fatal := rec.finish(); fatal != nil {
 		return fatal
 	}
-	rec.settle(err)
+	took := e.opts.Now().Sub(began)
+	rec.settle(cmp.Or(err, rec.broken))
 	rec.abandon()
 	e.report.Sources = append(e.report.Sources, Ran{Source: c.Name, Took: took, Items: rec.items, Bytes: rec.bytes, Err: err})
 	e.opts.Log.LogAttrs(ctx, slog.LevelInfo, "source done", slog.String("source", c.Name), slog.Duration("took", took),
@@ -163,19 +168,11 @@ func isLimit(err error) bool {
 // bounded runs a collector in a goroutine of its own, so that one that hangs in a system call can be left behind, and
 // turns a panic into an error.
 func (e *engine) bounded(ctx context.Context, c *artifacts.Collector, rec *recorder) error {
-	if e.opts.PerSource > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, e.opts.PerSource, ErrSourceTime)
-		defer cancel()
-	}
-	rec.ctx = ctx
 	done := make(chan error, 1)
 	go func() {
 		defer func() {
 			if p := recover(); p != nil {
-				e.opts.Log.LogAttrs(ctx, slog.LevelError, "source panicked", slog.String("source", c.Name),
-					slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
-				done <- fmt.Errorf("panic: %v", p)
+				done <- panicked(ctx, e.opts.Log, c.Name, p)
 			}
 		}()
 		done <- c.Collect(ctx, e.host, rec)

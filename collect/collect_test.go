@@ -406,3 +406,59 @@ func TestADryRunReadsAndStoresNothing(t *testing.T) {
 		t.Errorf("outcomes:\n%s\nwant:\n%s\n%v", got, want, err)
 	}
 }
+
+// What was opened when the collector is done is stored whole, although its own time limit ends with it.
+func TestStoringOutlastsTheCollector(t *testing.T) {
+	const files, size = 40, smallFile + 1
+	host := tree{}
+	for i := range files {
+		host[artifacts.Path(fmt.Sprint("/", i))] = file(strings.Repeat("x", size))
+	}
+	all := &artifacts.Collector{Name: "all", Collect: func(ctx context.Context, _ *artifacts.Host, rec artifacts.Recorder) error {
+		for i := range files {
+			for range 2 { // the second time while the first is still on its way
+				if err := rec.Take(ctx, artifacts.Path(fmt.Sprint("/", i))); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}}
+	sink := &shelf{}
+	rep, err := Run(t.Context(), &artifacts.Host{OS: artifacts.Linux, Files: host}, []*artifacts.Collector{all}, sink,
+		Options{Log: slog.New(slog.DiscardHandler), Now: time.Now, PerSource: time.Hour})
+	if err != nil || len(sink.items) != files || len(rep.Outcomes) != 2*files {
+		t.Fatalf("%d items, %d outcomes, %v; want %d, %d, no error", len(sink.items), len(rep.Outcomes), err, files, 2*files)
+	}
+	for i, o := range rep.Outcomes {
+		path, reason := artifacts.Path(fmt.Sprint("/", i/2)), []string{"", "taken for all"}[i%2]
+		if o.Path != path || o.Status != artifacts.Collected || o.Reason != reason || o.Bytes != size {
+			t.Errorf("outcome %d: %+v, want %s collected, %d bytes, reason %q", i, o, path, size, reason)
+		}
+	}
+}
+
+type broken struct{}
+
+func (broken) Put(context.Context, artifacts.Item, io.Reader) (artifacts.Stored, error) {
+	panic("out of order")
+}
+
+// A panic where something is stored ends the source that brought it, and no other.
+func TestPanicInTheSink(t *testing.T) {
+	take := func(ctx context.Context, _ *artifacts.Host, rec artifacts.Recorder) error { return rec.Take(ctx, "/a") }
+	note := func(_ context.Context, _ *artifacts.Host, rec artifacts.Recorder) error {
+		rec.Note(artifacts.Outcome{Path: "/b", Status: artifacts.Denied})
+		return nil
+	}
+	rep, err := Run(t.Context(), &artifacts.Host{OS: artifacts.Linux, Files: tree{"/a": file("a")}},
+		[]*artifacts.Collector{{Name: "one", Collect: take}, {Name: "two", Collect: note}}, broken{},
+		Options{Log: slog.New(slog.DiscardHandler), Now: time.Now})
+	want := []artifacts.Outcome{
+		{Source: "one", Status: artifacts.Failed, Reason: "panic: out of order"},
+		{Source: "two", Path: "/b", Status: artifacts.Denied},
+	}
+	if err != nil || !slices.Equal(rep.Outcomes, want) {
+		t.Errorf("%+v, %v; want %+v", rep.Outcomes, err, want)
+	}
+}

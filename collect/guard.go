@@ -33,20 +33,24 @@ const smallFile = 64 << 10
 
 var smalls = sync.Pool{New: func() any { b := make([]byte, smallFile); return &b }}
 
-// A small is the content of a small file, read to its end, and the error that ended it early.
+// A small is content that is in memory: of a small file that was read to its end, with the error that ended it early.
 type small struct {
-	buf  *[]byte
+	buf  *[]byte // to be used again; nil: it is not
 	rest []byte
 	err  error // after rest
+	file io.Closer
 }
 
-// slurp reads a small file. It may hang: nothing is locked meanwhile.
-func slurp(ctx context.Context, r io.Reader) *small {
-	s := &small{buf: smalls.Get().(*[]byte)}
+// newBytes is content that was never a file.
+func newBytes(b []byte) *small { return &small{rest: b, err: io.EOF} }
+
+// slurp reads a small file. It may hang: nothing is locked meanwhile. The file stays open until Close.
+func slurp(ctx context.Context, f io.ReadCloser) *small {
+	s := &small{buf: smalls.Get().(*[]byte), file: f}
 	n := 0
 	for s.err == nil && n < len(*s.buf) {
 		var m int
-		m, s.err = r.Read((*s.buf)[n:])
+		m, s.err = f.Read((*s.buf)[n:])
 		n += m
 		if ctx.Err() != nil {
 			s.err = context.Cause(ctx)
@@ -68,10 +72,14 @@ func (s *small) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// free gives the memory back; nobody reads any more.
-func (s *small) free() {
+// Close gives the memory back; nobody reads any more.
+func (s *small) Close() error {
 	s.rest = nil
+	if s.buf == nil {
+		return nil
+	}
 	smalls.Put(s.buf)
+	return s.file.Close()
 }
 
 // guard starts reading r. Close must be called; it does not wait. release, where given, is called when the last read is

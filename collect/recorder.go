@@ -1,7 +1,7 @@
 package collect
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,24 +21,28 @@ const maxLines = 4 << 20
 
 var errAbandoned = errors.New("source was left behind")
 
-// A recorder takes what one collector finds. Its lock is never held across a call to the host, so that a collector that
-// hangs there can be left behind.
+// A recorder takes what one collector finds. What the collector itself waits for, the host's answers, is on this page;
+// what is done with them is in storing.go. Its lock is never held across a call to the host or to the sink, so that a
+// collector that hangs there can be left behind.
 type recorder struct {
 	engine    *engine
 	collector *artifacts.Collector
 	ctx       context.Context
+	storing
 
-	mu     sync.Mutex
-	gone   bool // the collector was left behind; what it still brings is dropped
-	fatal  error
-	lines  bytes.Buffer
+	mu      sync.Mutex     // also guards engine.taken
+	gone    bool           // the collector was left behind; what it still brings is dropped
+	fatal   error          // of the sink
+	broken  error          // a panic while something was stored
+	reading artifacts.Path // what the host was asked for, until it answers
+	lines   []byte         // of JSON, not stored yet
+
+	// Of the goroutine that stores.
 	chunks int // items of lines that were stored
 	items  int
 	bytes  int64
 	best   bool // something was collected
 	noted  int
-
-	reading artifacts.Path // what the host was asked for, until it answers
 }
 
 var _ artifacts.Recorder = (*recorder)(nil)
@@ -49,34 +53,17 @@ func (r *recorder) abandon() {
 	r.gone = true
 }
 
-// over tells whether nothing more can be recorded.
+// over tells whether nothing more can be recorded; r.mu is held.
 func (r *recorder) over() error {
 	if r.gone {
 		return errAbandoned
 	}
-	return r.fatal
+	return cmp.Or(r.fatal, r.broken)
 }
 
 // Note implements artifacts.Recorder.
 func (r *recorder) Note(o artifacts.Outcome) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.gone {
-		return
-	}
-	r.note(o)
-}
-
-func (r *recorder) note(o artifacts.Outcome) {
-	o.Source = r.collector.Name
-	// A live collector notes single things that every host refuses (one process, one socket): they are no gap by
-	// themselves. That it took nothing at all is, see settle.
-	if r.collector.Required && r.collector.Needs&artifacts.NeedsLive == 0 && o.Status != artifacts.Absent && o.Status != artifacts.Collected {
-		o.Gap = true
-	}
-	r.best = r.best || o.Status == artifacts.Collected
-	r.noted++
-	r.engine.note(o)
+	r.later(func() { r.note(o) }) //nolint:errcheck // the collector learns it from what it does next
 }
 
 // Record implements artifacts.Recorder.
@@ -86,62 +73,15 @@ func (r *recorder) Record(v any) error {
 		return fmt.Errorf("record of %s: %w", r.collector.Name, err)
 	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := r.over(); err != nil {
+	if err = r.over(); err == nil {
+		r.lines = append(append(r.lines, line...), '\n')
+	}
+	full := len(r.lines) >= maxLines
+	r.mu.Unlock()
+	if err != nil || !full {
 		return err
 	}
-	r.lines.Write(line)
-	r.lines.WriteByte('\n')
-	if r.lines.Len() < maxLines {
-		return nil
-	}
-	return r.storeLines()
-}
-
-// flush stores the lines that are still held, of a source that was cut off too.
-func (r *recorder) flush() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.fatal != nil || r.lines.Len() == 0 {
-		return r.fatal
-	}
-	return r.storeLines()
-}
-
-func (r *recorder) storeLines() error {
-	if r.engine.opts.Dry {
-		r.note(artifacts.Outcome{Status: artifacts.Skipped, Reason: DryRun, Bytes: int64(r.lines.Len())})
-		r.lines.Reset()
-		return nil
-	}
-	name := fmt.Sprintf("live/%s.jsonl", r.collector.Name)
-	if r.chunks > 0 {
-		name = fmt.Sprintf("live/%s.%d.jsonl", r.collector.Name, r.chunks+1)
-	}
-	r.chunks++
-	it := artifacts.Item{Name: name, Size: int64(r.lines.Len()), Method: "live", Read: r.engine.opts.Now()}
-	stored, err := r.store(it, bytes.NewReader(r.lines.Bytes()))
-	if err != nil {
-		return err
-	}
-	r.lines.Reset()
-	r.note(artifacts.Outcome{Status: artifacts.Collected, Item: stored.Name, Bytes: stored.Size})
-	return nil
-}
-
-// store hands an item to the sink; r.mu is held.
-func (r *recorder) store(it artifacts.Item, content io.Reader) (artifacts.Stored, error) {
-	it.Source = r.collector.Name
-	stored, err := r.engine.sink.Put(r.ctx, it, content)
-	if err != nil {
-		r.fatal = err
-		return stored, err
-	}
-	r.items++
-	r.bytes += stored.Size
-	r.engine.report.Items++
-	r.engine.report.Bytes += stored.Size
-	return stored, nil
+	return r.now(r.storeLines)
 }
 
 // Put implements artifacts.Recorder.
@@ -149,50 +89,12 @@ func (r *recorder) Put(ctx context.Context, it artifacts.Item, content io.Reader
 	if it.Read.IsZero() {
 		it.Read = r.engine.opts.Now()
 	}
+	if r.engine.opts.Dry {
+		return r.later(func() { r.note(artifacts.Outcome{Path: it.Origin, Status: artifacts.Skipped, Reason: DryRun}) })
+	}
 	src := guard(ctx, content, nil)
 	defer src.Close()
-	return r.put(it, src, "")
-}
-
-// put stores an item under the lock and notes what came of it. The limit says why the content is shorter than its source,
-// where it is.
-func (r *recorder) put(it artifacts.Item, content io.Reader, limit string) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := r.over(); err != nil {
-		return err
-	}
-	r.reading = ""
-	if r.engine.opts.Dry {
-		r.note(artifacts.Outcome{Path: it.Origin, Status: artifacts.Skipped, Reason: DryRun})
-		return nil
-	}
-	stored, err := r.store(it, content)
-	if err != nil {
-		return err
-	}
-	o := artifacts.Outcome{Path: stored.Shared(it.Origin), Status: artifacts.Collected, Item: stored.Name, Bytes: stored.Size}
-	switch {
-	case stored.Cut != nil:
-		o.Status, o.Reason = artifacts.Truncated, stored.Cut.Error()
-		o.Gap = isLimit(stored.Cut)
-	case limit != "":
-		o.Status, o.Reason, o.Gap = artifacts.Truncated, limit, true
-	}
-	gap := o.Gap
-	r.note(o)
-	r.remember(it.Origin, gap)
-	if o.Status == artifacts.Collected {
-		r.engine.names.add(&it, stored.Name)
-	}
-	return nil
-}
-
-// remember keeps the outcome noted last as that of p. What it meant for its source, gap, is not part of it.
-func (r *recorder) remember(p artifacts.Path, gap bool) {
-	if p != "" {
-		r.engine.taken[r.key(p)] = settled{len(r.engine.report.Outcomes) - 1, gap}
-	}
+	return r.now(func() { r.store(offer{it, io.NopCloser(src), ""}) })
 }
 
 // key stands for a path in memory. Its seed is this process's, so that nobody can make two paths share one.
@@ -205,38 +107,40 @@ func (r *recorder) key(p artifacts.Path) uint64 {
 
 var seed = maphash.MakeSeed()
 
-// Take implements artifacts.Recorder.
+// Take implements artifacts.Recorder. The file is opened, and read if it is small, before it returns; it is stored later.
 func (r *recorder) Take(ctx context.Context, p artifacts.Path) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	settled, what, err := r.before(p)
+	again, err := r.begin(p)
 	if err != nil {
 		return err
 	}
-	if settled {
-		r.Note(what)
-		return nil
+	if again {
+		return r.later(func() { r.again(p) })
 	}
-	r.begin(p)
-	it, f, limit, o := r.open(p)
+	o, err := r.beyond(p)
+	if err != nil {
+		return err
+	}
+	var (
+		it    artifacts.Item
+		f     artifacts.File
+		limit string
+	)
+	if o == nil {
+		it, f, limit, o = r.open(p)
+	}
 	if o != nil {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if err := r.over(); err != nil {
-			return err
-		}
-		r.reading = ""
-		gap := o.Gap
-		r.note(*o)
-		r.remember(p, gap)
-		return nil
+		return r.later(func() { r.settled(p, *o) })
 	}
 	if it.Link != "" {
-		return r.put(it, strings.NewReader(""), "")
+		return r.later(func() { r.store(offer{it, newBytes(nil), ""}) })
 	}
 	streams := r.detail(&it, f)
-	if err := r.putFile(ctx, it, f, limit); err != nil {
+	content := r.content(ctx, &it, f)
+	if err := r.later(func() { r.store(offer{it, content, limit}) }); err != nil {
+		content.Close()
 		return err
 	}
 	for _, s := range streams {
@@ -247,48 +151,43 @@ func (r *recorder) Take(ctx context.Context, p artifacts.Path) error {
 	return nil
 }
 
-// putFile stores an open file and closes it.
-func (r *recorder) putFile(ctx context.Context, it artifacts.Item, f artifacts.File, limit string) error {
-	if it.Size < 0 || it.Size > smallFile || it.Sparse != nil {
-		src := guard(ctx, f, f.Close)
-		defer src.Close()
-		return r.put(it, src, limit)
-	}
-	defer f.Close() // opened for reading: there is nothing to lose
-	src := slurp(ctx, f)
-	defer src.free()
-	return r.put(it, src, limit)
-}
-
-// begin marks the file that the collector's goroutine asks the host for, so that one that hangs there can be named.
-func (r *recorder) begin(p artifacts.Path) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.gone {
-		r.reading = p
-	}
-}
-
-// before tells whether p was taken already, and what to say of it then, or that the run may take no more.
-func (r *recorder) before(p artifacts.Path) (settled bool, o artifacts.Outcome, err error) {
+// begin marks the file that the collector's goroutine asks the host for, so that one that hangs there can be named. again
+// tells that this was done before.
+func (r *recorder) begin(p artifacts.Path) (again bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.over(); err != nil {
-		return false, o, err
+		return false, err
 	}
-	e := r.engine
-	if first, again := e.taken[r.key(p)]; again {
-		o := e.report.Outcomes[first.outcome]
-		o.Gap = first.gap
-		if o.Item != "" && o.Reason == "" {
-			o.Reason = "taken for " + o.Source
+	key := r.key(p)
+	if _, again = r.engine.taken[key]; !again {
+		r.engine.taken[key] = settled{outcome: -1}
+		r.reading = p
+	}
+	return again, nil
+}
+
+// beyond tells what is to be said of a file that the limit of the run leaves out. A run with such a limit goes step by
+// step, for how much was stored decides.
+func (r *recorder) beyond(p artifacts.Path) (o *artifacts.Outcome, err error) {
+	most := r.engine.opts.MaxTotal
+	if most <= 0 {
+		return nil, nil
+	}
+	err = r.now(func() {
+		if r.engine.report.Bytes >= most {
+			o = &artifacts.Outcome{Path: p, Status: artifacts.Skipped, Reason: fmt.Sprintf("%v: %d bytes", errSizeLimit, most), Gap: true}
 		}
-		return true, o, nil
+	})
+	return o, err
+}
+
+// content begins to read an open file, a small one to its end. It closes the file.
+func (r *recorder) content(ctx context.Context, it *artifacts.Item, f artifacts.File) io.ReadCloser {
+	if it.Size < 0 || it.Size > smallFile || it.Sparse != nil {
+		return guard(ctx, f, f.Close)
 	}
-	if most := e.opts.MaxTotal; most > 0 && e.report.Bytes >= most {
-		return true, artifacts.Outcome{Path: p, Status: artifacts.Skipped, Reason: fmt.Sprintf("%v: %d bytes", errSizeLimit, most), Gap: true}, nil
-	}
-	return false, o, nil
+	return slurp(ctx, f)
 }
 
 // open looks at what lies at p and opens it. Where it cannot be taken, it says why by an outcome instead.
@@ -347,7 +246,6 @@ func (r *recorder) opened(it artifacts.Item, f artifacts.File) (artifacts.Item, 
 	it = item(it.Origin, st)
 	it.Read, it.Link, it.Method = read, link, f.Method()
 	it.After = func() string { return changed(st, f, r.engine.host.Files, it.Origin) }
-	it.SameAs = r.engine.names.find(&it)
 	most, limit := r.engine.opts.MaxFile, ""
 	if runs := holes(f, st.Size); runs != nil {
 		it.Sparse = &artifacts.Sparse{Size: st.Size}

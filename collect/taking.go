@@ -74,7 +74,7 @@ func (r *runReader) Read(b []byte) (int, error) {
 
 // settled is what became of a path the first time.
 type settled struct {
-	outcome int // in the report
+	outcome int32 // in the report; negative: it is on its way
 	gap     bool
 }
 
@@ -127,15 +127,18 @@ func (r *recorder) detail(it *artifacts.Item, f artifacts.File) []string {
 	it.Xattrs, it.ACL = d.Xattrs, d.ACL
 	if err != nil {
 		_, reason := describe(err)
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if !r.gone && !r.engine.told[reason] && len(r.engine.told) < 64 {
-			r.engine.told[reason] = true
-			r.engine.note(artifacts.Outcome{
-				Source: r.collector.Name, Path: it.Origin, Status: artifacts.Failed,
-				Reason: "what is kept beside the content could not be had: " + reason + " (not said again of other files)",
-			})
-		}
+		r.later(func() { r.tell(it.Origin, reason) }) //nolint:errcheck // it comes again
 	}
 	return d.Streams
+}
+
+// tell notes that what is kept beside the content could not be had, once for each reason.
+func (r *recorder) tell(p artifacts.Path, reason string) {
+	if told := r.engine.told; !told[reason] && len(told) < 64 {
+		told[reason] = true
+		r.engine.note(artifacts.Outcome{
+			Source: r.collector.Name, Path: p, Status: artifacts.Failed,
+			Reason: "what is kept beside the content could not be had: " + reason + " (not said again of other files)",
+		})
+	}
 }
