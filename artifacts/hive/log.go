@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
-	"slices"
 )
 
 // maxLog bounds what is read of one log. Windows writes its logs back into the hive long before.
@@ -79,29 +78,40 @@ func (h *Hive) replay(o *overlay, first head, logs []io.ReaderAt) head {
 		runs = append(runs, r)
 	}
 	if !first.intact {
-		if i := slices.IndexFunc(runs, func(r run) bool { return r.head.intact }); i >= 0 {
-			first = runs[i].head
-			first.kind = 0
-		} else {
+		for i := range runs {
+			if runs[i].head.intact {
+				first = runs[i].head
+				first.kind = 0
+				break
+			}
+		}
+		if !first.intact {
 			h.LogErrors = append(h.LogErrors, damaged("the checksum of the hive's head is wrong, and no log has a copy"))
 		}
 	}
 	from := first.secondary
 	late := func(sequence uint32) bool { return int32(sequence-from) >= 0 } // numbers turn over
-	slices.SortFunc(runs, func(a, b run) int { return int(int32(a.sequence() - b.sequence())) })
-	if i := slices.IndexFunc(runs, func(r run) bool { return r.old }); i >= 0 {
-		if newest := runs[len(runs)-1]; late(newest.sequence()) {
+	for i := 1; i < len(runs); i++ { // there are two or three
+		for j := i; j > 0 && int32(runs[j].sequence()-runs[j-1].sequence()) < 0; j-- {
+			runs[j], runs[j-1] = runs[j-1], runs[j]
+		}
+	}
+	for i := range runs {
+		if !runs[i].old {
+			continue
+		}
+		if newest := &runs[len(runs)-1]; late(newest.sequence()) {
 			h.apply(o, &first, newest.entries) // it is the whole of what was last written
 		}
 		return first
 	}
 	applied := false
-	for _, r := range runs {
-		if len(r.entries) == 0 {
-			continue
-		}
+	for i := range runs {
 		// Entries follow each other without a gap, in one log and then in the other.
-		entries := slices.DeleteFunc(r.entries, func(e entry) bool { return !late(e.sequence) })
+		entries := runs[i].entries
+		for len(entries) > 0 && !late(entries[0].sequence) {
+			entries = entries[1:]
+		}
 		if len(entries) == 0 {
 			continue
 		}

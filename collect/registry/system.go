@@ -109,8 +109,7 @@ func unlisted(h *artifacts.Host, known []artifacts.User) (more []artifacts.User)
 	entries, _ := h.Files.ReadDir(dir) // those that can be listed
 	for _, e := range entries {
 		home := artifacts.Windows.Join(dir, e.Name)
-		listed := slices.ContainsFunc(known, func(u artifacts.User) bool { return strings.EqualFold(string(u.Home), string(home)) })
-		if e.Kind == artifacts.Directory && !listed && !strings.EqualFold(e.Name, "All Users") {
+		if e.Kind == artifacts.Directory && !hasHome(known, home) && !strings.EqualFold(e.Name, "All Users") {
 			more = append(more, artifacts.User{Name: e.Name, Home: home})
 		}
 	}
@@ -119,6 +118,15 @@ func unlisted(h *artifacts.Host, known []artifacts.User) (more []artifacts.User)
 		more = append(more, artifacts.User{Name: "SYSTEM", ID: "S-1-5-18", Home: narrow})
 	}
 	return more
+}
+
+func hasHome(users []artifacts.User, home artifacts.Path) bool {
+	for i := range users {
+		if strings.EqualFold(string(users[i].Home), string(home)) {
+			return true
+		}
+	}
+	return false
 }
 
 // Version fills in what the system calls itself and its number, from the key of its version and, where that does not
@@ -183,7 +191,7 @@ func Describe(h *artifacts.Host, note func(artifacts.Outcome)) {
 	}
 	h.Users = append(h.Users, unlisted(h, h.Users)...)
 	for _, u := range guessed { // the accounts of services
-		if !slices.ContainsFunc(h.Users, func(have artifacts.User) bool { return strings.EqualFold(string(have.Home), string(u.Home)) }) {
+		if !hasHome(h.Users, u.Home) {
 			h.Users = append(h.Users, u)
 		}
 	}
