@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
@@ -82,7 +83,7 @@ type Taker interface {
 // reading goes on.
 func Check(ctx context.Context, volumes []string, key *seal.Key, taker Taker) (*Verdict, error) {
 	c := &checker{ctx: ctx, key: key, taker: taker, records: map[int]recorded{}, volumes: map[int]manifest.Volume{}}
-	for _, name := range inOrder(volumes) {
+	for _, name := range c.inOrder(volumes) {
 		if err := c.volume(name); err != nil {
 			return &c.verdict, err
 		}
@@ -94,11 +95,67 @@ func Check(ctx context.Context, volumes []string, key *seal.Key, taker Taker) (*
 	return &c.verdict, nil
 }
 
-// inOrder sorts by the number in the name, where there is one.
-func inOrder(volumes []string) []string {
+// inOrder sorts by the number that each volume says it has, whatever its file is called; where it says none, by that of
+// the name.
+func (c *checker) inOrder(volumes []string) []string {
+	if len(volumes) < 2 {
+		return volumes
+	}
+	numbers := map[string]int{}
+	for _, name := range volumes {
+		if numbers[name] = c.peek(name); numbers[name] == 0 {
+			numbers[name] = numberOf(name)
+		}
+	}
 	return slices.SortedStableFunc(slices.Values(volumes), func(a, b string) int {
-		return cmp.Compare(filepath.Base(a), filepath.Base(b))
+		return cmp.Or(cmp.Compare(numbers[a], numbers[b]), cmp.Compare(filepath.Base(a), filepath.Base(b)))
 	})
+}
+
+// maxPeek bounds what is read of a volume to learn its number, in bytes: session keys for hundreds of recipients, and
+// the first frame.
+const maxPeek = 1 << 20
+
+// peek reads no more than the header, and believes it for the order alone; 0: it cannot be read. Why is said later.
+func (c *checker) peek(name string) int {
+	f, err := os.Open(name)
+	if err != nil || c.ctx.Err() != nil {
+		return 0
+	}
+	defer f.Close() // read only
+	plain, err := seal.Open(io.LimitReader(f, maxPeek), c.key)
+	if err != nil {
+		return 0
+	}
+	z, err := zstd.NewReader(plain, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+	if err != nil {
+		return 0
+	}
+	defer z.Close()
+	archive := &unarchiver{r: z}
+	m, err := archive.next()
+	if err != nil {
+		return 0
+	}
+	data, err := readSmall(m, archive)
+	var head header
+	if err != nil || json.Unmarshal(data, &head) != nil {
+		return 0
+	}
+	return head.Volume
+}
+
+// numberOf is the NNN of BASE.NNN.tar.zst.pgp, which may have more digits; 0: there is none.
+func numberOf(name string) int {
+	base, _, found := strings.Cut(filepath.Base(name), ".tar.zst.pgp")
+	if !found {
+		return 0
+	}
+	n, err := strconv.Atoi(base[strings.LastIndexByte(base, '.')+1:])
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 type checker struct {
@@ -377,11 +434,8 @@ func (c *checker) own(m member, r io.Reader) error {
 
 // content reads evidence.
 func (c *checker) content(m member, r io.Reader) error {
-	if n := len(c.item.parts); n > 0 && itemOf(c.item.parts[n-1].Name) != itemOf(m.name) { // its record was lost
-		for _, p := range c.item.parts {
-			c.differ(p.Name, "has no record that confirms it")
-		}
-		c.item = pending{}
+	if n := len(c.item.parts); n > 0 && itemOf(c.item.parts[n-1].Name) != itemOf(m.name) {
+		c.recordLost()
 	}
 	if len(c.item.parts) == 0 {
 		c.item.sum = contentHash{hash: sha256.New()}
@@ -401,6 +455,18 @@ func (c *checker) content(m member, r io.Reader) error {
 	c.item.parts = append(c.item.parts, part)
 	c.item.cut = err != nil
 	return err
+}
+
+// recordLost says so of an item that another follows. That a part ends in an earlier volume is no fault of this one.
+func (c *checker) recordLost() {
+	for _, p := range c.item.parts {
+		if p.Volume == c.head.Volume {
+			c.differ(p.Name, "has no record that confirms it")
+			continue
+		}
+		c.verdict.Differences = append(c.verdict.Differences, Difference{p.Volume, p.Name, "has no record that confirms it: what follows it is lost"})
+	}
+	c.item = pending{}
 }
 
 // isPart tells whether a file is called like the part of an item.

@@ -383,3 +383,29 @@ func TestStockToolsReadATornVolume(t *testing.T) {
 		t.Logf("cut at %d: %d items by stock tools, at least %d asked", cut, got, want)
 	}
 }
+
+// What a volume says of itself is its place, not what its file is called; of a thousandth volume the name sorts wrongly.
+func TestOrderOfVolumes(t *testing.T) {
+	things := append(mixed(), thing{origin: "/large", content: noise(4 << 20)})
+	volumes := write(t, MinVolume, things...)
+	dir := t.TempDir()
+	var renamed []string
+	for i, name := range volumes {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		renamed = append(renamed, filepath.Join(dir, fmt.Sprintf("%c download (%d).bin", 'z'-i, i)))
+		if err := os.WriteFile(renamed[i], b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if v := check(t, renamed...); !v.Whole() || len(v.Authentic) != len(volumes) {
+		t.Errorf("renamed: differences %v, authentic %v of %d", v.Differences, v.Authentic, len(volumes))
+	}
+	for name, want := range map[string]int{"x.999.tar.zst.pgp": 999, "/a/x-1.2.1000.tar.zst.pgp": 1000, "x.007.tar.zst.pgp.part": 7, "x.pgp": 0, "x.tar.zst.pgp": 0} {
+		if got := numberOf(name); got != want {
+			t.Errorf("%s: number %d, want %d", name, got, want)
+		}
+	}
+}
