@@ -3,6 +3,7 @@
 package wmi
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +12,9 @@ import (
 // A Row is one object's properties by name, in lower case: string, bool, int64, float64, []string, []int64 or []byte.
 // Its class is "__class". What has no value is not there.
 type Row map[string]any
+
+// An Asker gives the objects of a class in a namespace: Select, or what a test makes up.
+type Asker func(ctx context.Context, namespace, class string) ([]Row, error)
 
 // Text is a property that is a string, or a number in decimal.
 func (r Row) Text(name string) string {
