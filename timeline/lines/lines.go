@@ -13,6 +13,7 @@ import (
 	"io"
 	"iter"
 	"strings"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -30,11 +31,16 @@ type Line struct {
 // block is how much is made a string at once. It holds any line that is kept whole.
 const block = 2 * Max
 
+// blocks are used again: every file of a host is asked whether it is a log, and few are.
+var blocks = sync.Pool{New: func() any { return new([block]byte) }}
+
 // Read gives the lines of a file. An error about zero bytes stands for the stretch it names, and the lines go on; any
 // other is the reader's own and ends them, after what was read before it.
 func Read(r io.Reader) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
-		s := reader{r: r, buf: make([]byte, block), yield: yield}
+		buf := blocks.Get().(*[block]byte)
+		defer blocks.Put(buf)
+		s := reader{r: r, buf: buf[:], yield: yield}
 		s.fill(4)
 		switch b := s.buf[:s.have]; {
 		case bytes.HasPrefix(b, []byte{0xff, 0xfe}) && !bytes.HasPrefix(b, []byte{0xff, 0xfe, 0, 0}):
