@@ -1,11 +1,13 @@
 package main
 
 import (
+	"archive/zip"
 	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,6 +41,7 @@ type kitOptions struct {
 	tlp, lang      string
 	contact        kit.Contact
 	expires        string
+	singleFile     bool
 }
 
 func kitCommand(s cli.Streams) *cobra.Command {
@@ -69,6 +72,7 @@ func kitCommand(s cli.Streams) *cobra.Command {
 	f.StringVar(&o.contact.Name, "contact-name", "", "whom the person at the machine can reach")
 	f.StringVar(&o.contact.Phone, "contact-phone", "", "telephone number")
 	f.StringVar(&o.contact.Mail, "contact-mail", "", "mail address")
+	f.BoolVar(&o.singleFile, "single-file", false, "put the kit into the executables; they are no longer the unchanged ones, and are to be signed after it, if at all")
 	f.StringVar(&o.expires, "expires", "", "when the kit ends: a `time` or, as in 30d, how long it is valid")
 	for _, required := range []string{"recipient", "case", "agent", "out"} {
 		cmd.MarkFlagRequired(required)
@@ -95,12 +99,23 @@ func runKit(o *kitOptions, s cli.Streams, now time.Time) error {
 	if err != nil {
 		return cli.Fail(cli.Failed, "", err)
 	}
+	archive := filepath.Clean(o.out) + ".zip"
+	if _, err := os.Lstat(archive); err == nil {
+		return cli.Fail(cli.Usage, "name a folder that is not there yet", fmt.Errorf("%s is there already", archive))
+	}
 	root, err := newFolder(o.out)
 	if err != nil {
 		return cli.Fail(cli.Usage, "name a folder that is not there yet", err)
 	}
 	defer root.Close()
-	windows, linux, err := copyAgents(root, o.agents)
+	inside := data
+	if !o.singleFile {
+		inside = nil
+		if err := root.WriteFile("spor.kit", data, 0o600); err != nil {
+			return cli.Fail(cli.Failed, "", err)
+		}
+	}
+	windows, linux, err := copyAgents(root, o.agents, inside)
 	if err != nil {
 		return cli.Fail(cli.Usage, "", err)
 	}
@@ -108,7 +123,7 @@ func runKit(o *kitOptions, s cli.Streams, now time.Time) error {
 	if err := instruction.Write(&sheet, k, words, windows, linux); err != nil {
 		return cli.Fail(cli.Failed, "", err)
 	}
-	if err := errors.Join(root.WriteFile("spor.kit", data, 0o600), root.WriteFile("instruction.html", sheet.Bytes(), 0o644)); err != nil {
+	if err := errors.Join(root.WriteFile("instruction.html", sheet.Bytes(), 0o644), zipFolder(archive, root)); err != nil {
 		return cli.Fail(cli.Failed, "", err)
 	}
 	printKit(s, o, words, signer)
@@ -204,11 +219,11 @@ func expiry(text string, now time.Time) (time.Time, error) {
 	return back, nil
 }
 
-// copyAgents copies the executables as they are: a changed byte would break their signatures.
-func copyAgents(root *os.Root, agents []string) (windows, linux string, err error) {
+// copyAgents copies the executables as they are, for a changed byte would break their signatures; or with a kit inside.
+func copyAgents(root *os.Root, agents []string, inside []byte) (windows, linux string, err error) {
 	for _, name := range agents {
 		base := filepath.Base(name)
-		if err := copyFile(root, base, name); err != nil {
+		if err := copyAgent(root, base, name, inside); err != nil {
 			return "", "", err
 		}
 		if strings.EqualFold(filepath.Ext(base), ".exe") {
@@ -220,22 +235,72 @@ func copyAgents(root *os.Root, agents []string) (windows, linux string, err erro
 	return windows, linux, nil
 }
 
-func copyFile(root *os.Root, to, from string) error {
+func copyAgent(root *os.Root, to, from string, inside []byte) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
+	var tail []byte
+	if inside != nil {
+		st, err := in.Stat()
+		if err != nil {
+			return err
+		}
+		if tail, err = kit.Carry(in, st.Size(), inside); err != nil {
+			return fmt.Errorf("%s: %w", from, err)
+		}
+	}
 	out, err := root.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, in)
+	_, err = io.Copy(out, io.MultiReader(in, bytes.NewReader(tail)))
 	return errors.Join(err, out.Close())
 }
 
+// zipFolder packs a folder as it is handed out, under its own name: one file to send.
+func zipFolder(archive string, root *os.Root) (err error) {
+	f, err := os.OpenFile(archive, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	z := zip.NewWriter(f)
+	defer func() { err = errors.Join(err, z.Close(), f.Close()) }()
+	folder := strings.TrimSuffix(filepath.Base(archive), ".zip")
+	return fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		return zipFile(z, folder, root, name)
+	})
+}
+
+func zipFile(z *zip.Writer, folder string, root *os.Root, name string) error {
+	in, err := root.Open(name)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	st, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	header, err := zip.FileInfoHeader(st)
+	if err != nil {
+		return err
+	}
+	header.Name, header.Method = folder+"/"+name, zip.Deflate
+	out, err := z.CreateHeader(header)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return err
+}
+
 func printKit(s cli.Streams, o *kitOptions, recipients []string, signer *seal.Signer) {
-	fmt.Fprintf(s.Out, "kit          %s\ncase         %s\n", o.out, o.caseID)
+	fmt.Fprintf(s.Out, "kit          %s\nto send      %s.zip\ncase         %s\n", o.out, filepath.Clean(o.out), o.caseID)
 	for _, r := range recipients {
 		fmt.Fprintf(s.Out, "sealed to    %s\n", r)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ import (
 	"spor/collect/host"
 	"spor/collect/live"
 	"spor/package/seal"
+	"spor/upload"
 )
 
 func checkCommand(s cli.Streams) *cobra.Command {
@@ -36,11 +38,15 @@ func checkCommand(s cli.Streams) *cobra.Command {
 				return checkHost(cmd.Context(), s.Out)
 			}
 			if len(files) == 0 {
-				return cli.Fail(cli.Usage, "spor check FILE... or spor check --host", errors.New("nothing to check"))
+				own, err := ownKit()
+				if err != nil {
+					return err
+				}
+				files = []string{own}
 			}
 			var all []error
 			for _, name := range files {
-				if err := checkFile(s.Out, name, time.Now()); err != nil {
+				if err := checkFile(cmd.Context(), s.Out, name, time.Now()); err != nil {
 					all = append(all, fmt.Errorf("%s: %w", name, err))
 				}
 			}
@@ -54,8 +60,20 @@ func checkCommand(s cli.Streams) *cobra.Command {
 	return cmd
 }
 
+// ownKit is the kit that a run would take.
+func ownKit() (string, error) {
+	_, name, err := kitFile("")
+	if err == nil && name == "" {
+		err = errors.New("nothing to check: there is no kit here")
+	}
+	if err != nil {
+		return "", cli.Fail(cli.Usage, "spor check FILE... or spor check --host", err)
+	}
+	return name, nil
+}
+
 // checkFile tells what a file is by its name and content: definitions, a public key, or a kit.
-func checkFile(w io.Writer, name string, now time.Time) error {
+func checkFile(ctx context.Context, w io.Writer, name string, now time.Time) error {
 	st, err := os.Stat(name)
 	if err != nil {
 		return err
@@ -67,7 +85,7 @@ func checkFile(w io.Writer, name string, now time.Time) error {
 	case ext == ".yaml" || ext == ".yml":
 		set, err = schema.Load(oneFile{os.DirFS(filepath.Dir(name)), filepath.Base(name)})
 	default:
-		return checkKit(w, name, now)
+		return checkKit(ctx, w, name, now)
 	}
 	if set != nil {
 		fmt.Fprintf(w, "%s: %d definitions\n", name, len(set.All()))
@@ -90,8 +108,11 @@ func (o oneFile) ReadDir(dir string) ([]fs.DirEntry, error) {
 	return []fs.DirEntry{fs.FileInfoToDirEntry(st)}, nil
 }
 
-func checkKit(w io.Writer, name string, now time.Time) error {
-	data, err := readSmall(name)
+func checkKit(ctx context.Context, w io.Writer, name string, now time.Time) error {
+	data, err := carried(name)
+	if data == nil && err == nil {
+		data, err = readSmall(name)
+	}
 	if err != nil {
 		return err
 	}
@@ -115,11 +136,9 @@ func checkKit(w io.Writer, name string, now time.Time) error {
 	for _, r := range keys {
 		fmt.Fprintf(w, "  seals to   %s\n", r)
 	}
-	for _, u := range k.Upload {
-		fmt.Fprintf(w, "  sends to   %s\n", u)
-	}
-	if _, err := targets(k.Upload, k.Token, k.Pin); err != nil {
-		return err
+	fmt.Fprintf(w, "  takes      %s, marked %s\n", strings.Join(firstOf(k.Profiles, []string{artifacts.DefaultProfile}), " "), cmp.Or(k.TLP, "TLP:AMBER"))
+	if k.Contact != (kit.Contact{}) {
+		fmt.Fprintf(w, "  contact    %s\n", strings.Join(strings.Fields(k.Contact.Name+" "+k.Contact.Phone+" "+k.Contact.Mail), " "))
 	}
 	if k.Pin != "" {
 		fmt.Fprintf(w, "  trusts     only the server key with SHA-256 %s\n", k.Pin)
@@ -131,6 +150,38 @@ func checkKit(w io.Writer, name string, now time.Time) error {
 		fmt.Fprintln(w, "  NOT signed: who made it is not certain")
 	} else {
 		fmt.Fprintf(w, "  signed by  %s\n", cli.Groups(signer))
+	}
+	return checkTargets(ctx, w, k)
+}
+
+// checkTargets asks each destination of a kit whether it would take a bundle. One is enough.
+func checkTargets(ctx context.Context, w io.Writer, k *kit.Kit) error {
+	all, err := targets(k.Upload, k.Token, k.Pin)
+	if err != nil {
+		return err
+	}
+	var refusals []error
+	for _, t := range all {
+		ctx, cancel := context.WithTimeout(ctx, trialSource)
+		err := t.check(ctx)
+		cancel()
+		if err != nil {
+			refusals = append(refusals, fmt.Errorf("sending to %s: %w", t.url, err))
+			fmt.Fprintf(w, "  sends to   %s: NOT NOW: %v\n", t.url, err)
+			continue
+		}
+		fmt.Fprintf(w, "  sends to   %s: would take it\n", t.url)
+	}
+	if len(refusals) < len(all) {
+		return nil
+	}
+	return errors.Join(refusals...)
+}
+
+// check asks a destination that can be asked.
+func (t target) check(ctx context.Context) error {
+	if c, ok := t.Destination.(upload.Checker); ok {
+		return c.Check(ctx)
 	}
 	return nil
 }

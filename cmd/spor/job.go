@@ -83,6 +83,9 @@ func prepare(o *collectOptions, now time.Time) (*job, error) {
 	if _, unknown := artifacts.ExpandProfiles(j.profiles); unknown != "" {
 		return nil, cli.Fail(cli.Usage, "spor list shows the profiles", fmt.Errorf("no profile is called %q", unknown))
 	}
+	if o.caseID != "" && k.Case != "" && o.caseID != k.Case {
+		return nil, cli.Fail(cli.Usage, "ask the CERT for a kit of this case, or leave --case out", fmt.Errorf("the kit is for case %s, not %s", k.Case, o.caseID))
+	}
 	j.caseID = cmp.Or(o.caseID, k.Case, "nocase")
 	if !caseName.MatchString(j.caseID) {
 		return nil, usage(fmt.Errorf("case %q: a case id is 1 to 64 of A-Z a-z 0-9 . _ -, and does not begin with . or -", j.caseID))

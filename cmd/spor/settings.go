@@ -23,28 +23,55 @@ import (
 // maxInput bounds the small files the program is given, in bytes.
 const maxInput = 4 << 20
 
-// loadKit reads the kit that was named, or the one beside the executable. Without either it returns a nil kit.
+// loadKit reads the kit that was named, or the one that the executable carries, or the one beside it. Without any it returns
+// a nil kit.
 func loadKit(name string, now time.Time) (k *kit.Kit, signer string, err error) {
-	named := name != ""
-	if !named {
-		exe, err := os.Executable()
-		if err != nil {
-			return nil, "", nil //nolint:nilerr // without knowing where we are there is no kit beside us
-		}
-		name = filepath.Join(filepath.Dir(exe), "spor.kit")
-	}
-	data, err := readSmall(name)
-	if errors.Is(err, fs.ErrNotExist) && !named && certKey == "" {
-		return nil, "", nil
-	}
+	data, name, err := kitFile(name)
 	if err != nil {
 		return nil, "", cli.Fail(cli.Usage, "", fmt.Errorf("kit: %w", err))
 	}
-	k, signer, err = kit.Read(data, certKey, now)
-	if err != nil {
+	if name == "" {
+		return nil, "", nil
+	}
+	if k, signer, err = kit.Read(data, certKey, now); err != nil {
 		return nil, "", cli.Fail(cli.Usage, "ask the CERT for a new kit", fmt.Errorf("kit %s: %w", name, err))
 	}
 	return k, signer, nil
+}
+
+// kitFile finds the kit and says where it was. An empty name means that there is none, which only a build for one CERT minds.
+func kitFile(name string) (data []byte, where string, err error) {
+	if name != "" {
+		data, err = readSmall(name)
+		return data, name, err
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, "", nil //nolint:nilerr // without knowing where we are there is no kit beside us
+	}
+	if data, err = carried(exe); data != nil || err != nil {
+		return data, exe, err
+	}
+	beside := filepath.Join(filepath.Dir(exe), "spor.kit")
+	data, err = readSmall(beside)
+	if errors.Is(err, fs.ErrNotExist) && certKey == "" {
+		return nil, "", nil
+	}
+	return data, beside, err
+}
+
+// carried is the kit within a program; nil where it has none, or is not ours to read.
+func carried(exe string) ([]byte, error) {
+	f, err := os.Open(exe)
+	if err != nil {
+		return nil, nil //nolint:nilerr // a program may be run by who may not read it; it has no kit then
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return kit.Carried(f, st.Size())
 }
 
 func readSmall(name string) ([]byte, error) {
