@@ -51,6 +51,7 @@ func (t *target) take(ctx context.Context, h *artifacts.Host, rec artifacts.Reco
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		hits[i].path = "" // what is made of it keeps the text, in its own way
 		want := &t.plan.found.wanted[hit.pattern]
 		if want.stream != "" {
 			has := hasStream(h, rec, &hit, want.stream)

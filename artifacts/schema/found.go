@@ -3,6 +3,7 @@ package schema
 import (
 	"cmp"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"sync"
 
@@ -35,25 +36,36 @@ type wanted struct {
 // A hit is a path that a pattern matched.
 type hit struct {
 	path    artifacts.Path
+	pattern int32
 	kind    artifacts.Kind
-	pattern int
 }
 
 // A result is what the walk has for one target.
 type result struct {
 	hits     []hit
-	known    map[known]bool
+	known    map[uint64]struct{} // keys of what was found
 	first    int // the target's patterns are wanted[first:last]
 	last     int
 	outcomes []artifacts.Outcome
 	said     map[artifacts.Path]bool // paths with an outcome
 }
 
-type known struct {
-	path    artifacts.Path
-	listing bool
-	stream  string
+// key stands for a path in memory, and for what is wanted of it: a walk may find a million. Its seed is this process's, so
+// that nobody can make two paths share one.
+func key(p artifacts.Path, listing bool, stream string) uint64 {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	h.WriteString(string(p))
+	if listing {
+		h.WriteByte(0)
+	}
+	if stream != "" {
+		h.WriteString("\x00" + stream)
+	}
+	return h.Sum64()
 }
+
+var seed = maphash.MakeSeed()
 
 func newFound(w []wanted, targets int) *found {
 	f := &found{wanted: w, targets: make([]result, targets), missed: make([]bool, len(w)), seen: make([]bool, len(w))}
@@ -78,18 +90,18 @@ func (f *found) hit(ids []int, p artifacts.Path, kind artifacts.Kind) error {
 		}
 		f.seen[id] = true
 		r := &f.targets[want.target]
-		key := known{p, want.listing, want.stream}
-		if r.known[key] {
+		key := key(p, want.listing, want.stream)
+		if _, known := r.known[key]; known {
 			continue
 		}
 		if f.matches++; f.matches > maxMatches {
 			return errMatches
 		}
 		if r.known == nil {
-			r.known = make(map[known]bool)
+			r.known = make(map[uint64]struct{})
 		}
-		r.known[key] = true
-		r.hits = append(r.hits, hit{p, kind, id})
+		r.known[key] = struct{}{}
+		r.hits = append(r.hits, hit{p, int32(id), kind})
 	}
 	return nil
 }
@@ -168,22 +180,23 @@ func (f *found) end(cause error) []artifacts.Outcome {
 	return slices.Clone(f.mounts)
 }
 
-// of gives what is there for a target: hits in the order of its patterns, and the outcomes of what is not.
+// of gives what is there for a target: hits in the order of its patterns, and the outcomes of what is not. The hits are
+// the caller's, and are given once.
 func (f *found) of(target int) (hits []hit, outcomes []artifacts.Outcome, complete bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	r := &f.targets[target]
-	hits = slices.Clone(r.hits)
+	hits, r.hits, r.known = r.hits, nil, nil
 	slices.SortStableFunc(hits, func(a, b hit) int { return cmp.Compare(a.pattern, b.pattern) })
 	outcomes = slices.Clone(r.outcomes)
 	complete = f.ended && f.cause == nil
-	own := make(map[int]bool)
+	own := make(map[int32]bool)
 	for _, h := range hits {
 		own[h.pattern] = true
 	}
 	lacking := f.absences(r, complete)
 	for id := r.first; id < r.last; id++ {
-		if f.wanted[id].listing && f.seen[id] && !own[id] {
+		if f.wanted[id].listing && f.seen[id] && !own[int32(id)] {
 			outcomes = append(outcomes, artifacts.Outcome{Path: f.wanted[id].text, Status: artifacts.Collected, Reason: "listed for another pattern of the definition"})
 		}
 		if f.seen[id] || f.missed[id] {
@@ -255,5 +268,6 @@ func (f *found) hasBegun() bool {
 func (f *found) has(target int, p artifacts.Path) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.targets[target].known[known{path: p}]
+	_, known := f.targets[target].known[key(p, false, "")]
+	return known
 }
