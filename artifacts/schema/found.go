@@ -44,7 +44,7 @@ type hit struct {
 type result struct {
 	hits     []hit
 	known    map[uint64]struct{} // keys of what was found
-	first    int // the target's patterns are wanted[first:last]
+	first    int                 // the target's patterns are wanted[first:last]
 	last     int
 	outcomes []artifacts.Outcome
 	said     map[artifacts.Path]bool // paths with an outcome

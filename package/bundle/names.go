@@ -56,6 +56,9 @@ func safeName(origin artifacts.Path) string {
 }
 
 func safeComponent(s string) string {
+	if isSafe(s) {
+		return s
+	}
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; !legal(c) || i == 0 && reserved(s) || i == len(s)-1 && (c == '.' || c == ' ') {
@@ -71,13 +74,36 @@ func safeComponent(s string) string {
 	return b.String()[:maxComponent-33] + "~" + hex.EncodeToString(sum[:8]) + b.String()[b.Len()-16:]
 }
 
+// isSafe tells whether a name of a host can stand in a bundle as it is.
+func isSafe(s string) bool {
+	for i := range len(s) {
+		if !legal(s[i]) {
+			return false
+		}
+	}
+	last := s[len(s)-1]
+	return len(s) <= maxComponent && last != '.' && last != ' ' && !reserved(s)
+}
+
 // legal tells whether a byte stands for itself in a safe name.
-func legal(c byte) bool { return c >= 0x20 && c <= 0x7e && strings.IndexByte(`%"*/:<>?\|`, c) < 0 }
+func legal(c byte) bool { return isLegal[c] }
+
+var isLegal = func() (is [256]bool) {
+	for c := byte(0x20); c <= 0x7e; c++ {
+		is[c] = strings.IndexByte(`%"*/:<>?\|`, c) < 0
+	}
+	return is
+}()
 
 // reserved tells whether Windows gives a name to a device, whatever its extension.
 func reserved(s string) bool {
-	stem, _, _ := strings.Cut(strings.ToUpper(s), ".")
-	switch strings.TrimRight(stem, " ") {
+	stem, _, _ := strings.Cut(s, ".")
+	device := strings.TrimRight(stem, " ")
+	if len(device) < 3 || len(device) > len("CONOUT$") {
+		return false
+	}
+	stem = strings.ToUpper(stem)
+	switch stem[:len(device)] {
 	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$":
 		return true
 	}
