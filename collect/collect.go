@@ -57,7 +57,13 @@ type Report struct {
 
 // Gaps are the outcomes that matter.
 func (r *Report) Gaps() []artifacts.Outcome {
-	return slices.DeleteFunc(slices.Clone(r.Outcomes), func(o artifacts.Outcome) bool { return !o.Gap })
+	var gaps []artifacts.Outcome
+	for i := range r.Outcomes {
+		if r.Outcomes[i].Gap {
+			gaps = append(gaps, r.Outcomes[i])
+		}
+	}
+	return gaps
 }
 
 // Ran says how one source went.
