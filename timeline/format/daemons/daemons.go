@@ -33,6 +33,9 @@ func Read(f *textlog.Fields, program, words string) {
 			program = program[i+1:]
 		}
 	}
+	if i := strings.IndexByte(program, '('); i > 0 { // "vsftpd(pam_unix)", "auth-worker(5)"
+		program = program[:i]
+	}
 	if read, ok := programs[program]; ok {
 		read(f, words)
 		return
@@ -62,7 +65,7 @@ var programs = map[string]func(*textlog.Fields, string){
 	"kernel": kernel,
 
 	"postfix": postfix, "dovecot": dovecot, "dovecot-auth": dovecot, "imap-login": dovecot, "pop3-login": dovecot, "managesieve-login": dovecot,
-	"auth": dovecot, "sendmail": sendmail, "sm-mta": sendmail, "sm-msp-queue": sendmail, "sm-acceptingconnections": sendmail, "exim": Exim, "exim4": Exim,
+	"auth": dovecot, "auth-worker": dovecot, "submission-login": dovecot, "lmtp": dovecot, "sendmail": sendmail, "sm-mta": sendmail, "sm-msp-queue": sendmail, "sm-acceptingconnections": sendmail, "exim": Exim, "exim4": Exim,
 	"saslauthd": said(saslSays), "imapd": said(imapSays), "ipop3d": said(imapSays),
 
 	"openvpn": OpenVPN, "ovpn-server": OpenVPN, "charon": said(charonSays), "charon-systemd": said(charonSays), "pluto": said(plutoSays),
