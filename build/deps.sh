@@ -13,7 +13,8 @@ packages=(
   libhivex-bin # hivexml reads registry hives beside us
   libevtx-utils libevt-utils # what our readers of event logs are held against
   ewf-tools qemu-utils # write images of disks in the formats we read
-  fdisk xfsprogs lvm2 dosfstools mtools exfatprogs # divide disks, and write the file systems on them
+  fdisk xfsprogs lvm2 dosfstools mtools exfatprogs exfat-fuse # divide disks, and write the file systems on them
+  ansible-core # runs the job that the page on unattended runs shows
   osslsigncode openssl # sign the programs for Windows
   wine wine64 # the Windows half runs under it
 )
@@ -24,7 +25,7 @@ if command -v dpkg-query >/dev/null; then
     dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || missing+=("$p")
   done
 else
-  for tool in gcc gpg zstd tar sq bsdtar 7z unzip python3 mkfs.vfat fusefat strace mactime ntfs-3g setfattr wimlib-imagex ewfacquire qemu-img sfdisk mkfs.xfs lvm mkfs.vfat mcopy mkfs.exfat evtxexport evtexport hivexml osslsigncode openssl wine; do
+  for tool in gcc gpg zstd tar sq bsdtar 7z unzip python3 mkfs.vfat fusefat strace mactime ntfs-3g setfattr wimlib-imagex ewfacquire qemu-img sfdisk mkfs.xfs lvm mkfs.vfat mcopy mkfs.exfat evtxexport evtexport hivexml ansible-playbook osslsigncode openssl wine; do
     command -v "$tool" >/dev/null || missing+=("$tool")
   done
 fi
