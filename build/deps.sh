@@ -11,6 +11,7 @@ packages=(
   ntfs-3g attr # write the NTFS images we read
   wimtools # packs as CompactOS does
   libhivex-bin # hivexml reads registry hives beside us
+  libvshadow-utils fuse # vshadowmount reads shadow copies beside us
   libevtx-utils libevt-utils # what our readers of event logs are held against
   ewf-tools qemu-utils # write images of disks in the formats we read
   fdisk xfsprogs lvm2 dosfstools mtools exfatprogs exfat-fuse # divide disks, and write the file systems on them

@@ -120,7 +120,10 @@ func (d *disk) volumes(say func(status artifacts.Status, format string, args ...
 // first, and those it would not have.
 func lettered(all []volume, say func(status artifacts.Status, format string, args ...any)) (good, rest []volume) {
 	for _, v := range all {
-		tree, err := v.drive("C:")
+		tree, notes, err := v.drive("C:")
+		for _, note := range notes {
+			say(artifacts.Skipped, "%s (%s): %s", v.name, v.kind, note)
+		}
 		switch {
 		case errors.Is(err, errOther):
 			rest = append(rest, v)
@@ -143,10 +146,11 @@ func lettered(all []volume, say func(status artifacts.Status, format string, arg
 // errOther says of a volume that Windows would not have it under a letter, or that we do not read it as such.
 var errOther = errors.New("not a drive")
 
-// drive opens a volume under a letter.
-func (v volume) drive(letter string) (artifacts.Files, error) {
+// drive opens a volume under a letter, and says what its reader has to know.
+func (v volume) drive(letter string) (artifacts.Files, []string, error) {
 	if v.isNTFS() {
-		return rawfile.Open(v, v.size, letter)
+		tree, err := rawfile.Open(v, v.size, letter)
+		return tree, nil, err
 	}
 	return otherDrive(v, letter)
 }
@@ -163,7 +167,7 @@ func reasons(limits []artifacts.Outcome) string {
 func letters(all []volume) (drives, error) {
 	var d drives
 	for i, v := range all[:min(len(all), 'Z'-'C'+1)] {
-		tree, err := v.drive(string(rune('C'+i)) + ":")
+		tree, _, err := v.drive(string(rune('C'+i)) + ":")
 		if err != nil {
 			return nil, err
 		}

@@ -12,6 +12,7 @@ import (
 	"spor/artifacts"
 	"spor/collect/image/partition"
 	"spor/collect/rawfile/ext4"
+	"spor/collect/rawfile/fat"
 	"spor/collect/rawfile/tree"
 )
 
@@ -40,6 +41,11 @@ func (v volume) mountable() (m mountable, err error) {
 		var e *ext4.Volume
 		if e, err = ext4.Open(v, v.size); err == nil {
 			m.fs, m.uuid, m.label = e, e.UUID, e.Label
+		}
+	case partition.FAT, partition.ExFAT:
+		var f *fat.Volume
+		if f, err = fat.Open(v, v.size); err == nil {
+			m.fs, m.uuid, m.label = f, f.ID, f.Label
 		}
 	default:
 		err = errUnread
@@ -168,6 +174,13 @@ func joined(all []volume, _ func(status artifacts.Status, format string, args ..
 }
 
 // otherDrive opens a volume that is not NTFS under a letter.
-func otherDrive(v volume, letter string) (artifacts.Files, error) {
-	return nil, errOther
+func otherDrive(v volume, letter string) (artifacts.Files, []string, error) {
+	if v.kind != partition.FAT && v.kind != partition.ExFAT {
+		return nil, nil, errOther
+	}
+	f, err := fat.Open(v, v.size)
+	if err != nil {
+		return nil, nil, err
+	}
+	return tree.NewDrive(letter, f, v.name), f.Notes(), nil
 }

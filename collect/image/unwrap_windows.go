@@ -34,7 +34,7 @@ func joined(all []volume, _ func(status artifacts.Status, format string, args ..
 }
 
 // otherDrive is for the Linux program.
-func otherDrive(volume, string) (artifacts.Files, error) { return nil, errOther }
+func otherDrive(volume, string) (artifacts.Files, []string, error) { return nil, nil, errOther }
 
 // linuxDisk reads nothing here, so that the program for Windows stays small.
 func linuxDisk(all []volume, _ string, _ bool) (h *artifacts.Host, limits []artifacts.Outcome) {

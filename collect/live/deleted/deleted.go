@@ -1,5 +1,6 @@
 // Package deleted collects the names of deleted files that the file system still knows. It proves that a file was there,
-// how large it was and when it was made, though not what it held. On an image the MFT of each NTFS volume is read.
+// how large it was and when it was made, though not what it held. On an image the MFT of each NTFS volume is read, and the
+// folders of each FAT and exFAT one.
 package deleted
 
 import (
@@ -12,7 +13,7 @@ import (
 // Collector lists deleted names.
 var Collector = &artifacts.Collector{
 	Name:     "deleted_files",
-	Doc:      "Names, sizes and times of deleted files that the MFT of an image still holds",
+	Doc:      "Names, sizes and times of deleted files that the volumes of an image (NTFS, FAT, exFAT) still know",
 	OS:       []artifacts.OS{artifacts.Windows},
 	Order:    artifacts.State,
 	Profiles: []string{"triage"},
@@ -32,7 +33,7 @@ func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) err
 	for f, err := range files.Undelete(ctx) {
 		if err != nil {
 			if failed++; failed <= maxDamaged {
-				rec.Note(artifacts.Outcome{Status: artifacts.Failed, Reason: fmt.Sprintf("MFT: %v", err)})
+				rec.Note(artifacts.Outcome{Status: artifacts.Failed, Reason: err.Error()})
 			}
 			continue
 		}
@@ -41,7 +42,7 @@ func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) err
 		}
 	}
 	if failed > maxDamaged {
-		rec.Note(artifacts.Outcome{Status: artifacts.Failed, Reason: fmt.Sprintf("%d records of the MFT cannot be read in all", failed)})
+		rec.Note(artifacts.Outcome{Status: artifacts.Failed, Reason: fmt.Sprintf("%d records or folders cannot be read in all", failed)})
 	}
 	return ctx.Err()
 }
