@@ -1,0 +1,5 @@
+//go:build !windows
+
+package domain
+
+func (r *Record) ask() {}

@@ -1,0 +1,189 @@
+// Package shadows lists the shadow copies of a running Windows, and what their absence is to be measured by: ransomware
+// deletes them, so that there are none is evidence. The devices of the kernel say which copies there are, whatever
+// services do; WMI (Win32_ShadowCopy, Win32_ShadowStorage) says when they were made, and how much room was set aside; the
+// registry keeps what the shadow copy service did last (Services\VSS\Diag).
+package shadows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"spor/artifacts"
+	"spor/collect/winapi"
+	"spor/collect/winapi/wmi"
+)
+
+// Collector takes one Record for each copy and storage, and one about the whole.
+var Collector = &artifacts.Collector{
+	Name:     "shadow-copies",
+	Doc:      "Shadow copies with their times, storage set aside for them, and traces of their deletion",
+	OS:       []artifacts.OS{artifacts.Windows},
+	Order:    artifacts.State,
+	Profiles: []string{"triage"},
+	Needs:    artifacts.NeedsLive,
+	Collect: func(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) error {
+		names, err := devices()
+		return collect(ctx, h, rec, names, err, wmi.Select)
+	},
+}
+
+// A Record is one line of live/shadow-copies.jsonl. What is zero or absent is not known, or not of its kind.
+type Record struct {
+	Kind    string    `json:"kind"`             // "copy", "storage", "trace", "summary"
+	Device  string    `json:"device,omitempty"` // of a copy: \Device\HarddiskVolumeShadowCopyN
+	ID      string    `json:"id,omitempty"`
+	Volume  string    `json:"volume,omitempty"` // it is a copy of; that storage is for
+	Created time.Time `json:"created,omitzero"`
+	Machine string    `json:"machine,omitempty"` // that made it
+	Client  *bool     `json:"client_accessible,omitempty"`
+	Used    int64     `json:"used,omitempty"`      // bytes, of a storage
+	Set     int64     `json:"allocated,omitempty"` // bytes set aside
+	Most    int64     `json:"maximum,omitempty"`   // bytes; -1: unbounded
+
+	// A trace is a value below Services\VSS\Diag whose name says that something was deleted.
+	Name     string         `json:"name,omitempty"`
+	Path     artifacts.Path `json:"path,omitempty"`
+	Modified time.Time      `json:"modified,omitzero"` // of the key
+
+	// The summary.
+	Copies     *int     `json:"copies,omitempty"`     // nil: nothing could tell
+	Storage    int64    `json:"storage,omitempty"`    // bytes set aside, in all
+	Traces     int      `json:"traces,omitempty"`     // of deletion
+	Protection string   `json:"protection,omitempty"` // system restore: "on", "off", empty: not known
+	Service    string   `json:"service,omitempty"`    // how the service is started: "disabled" stops new copies
+	Reasons    []string `json:"reasons,omitempty"`    // why copies are to be expected
+}
+
+const space = `root\cimv2`
+
+func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, names []string, errDevices error, ask wmi.Asker) error {
+	sum := Record{Kind: "summary"}
+	if errDevices != nil {
+		rec.Note(artifacts.Outcome{Path: `\Device`, Status: winapi.Status(errDevices), Reason: "devices of shadow copies: " + errDevices.Error()})
+	} else {
+		n := len(names)
+		sum.Copies = &n
+	}
+	copies, errCopies := ask(ctx, space, "Win32_ShadowCopy")
+	stores, errStores := ask(ctx, space, "Win32_ShadowStorage")
+	for _, err := range []error{errCopies, errStores} {
+		if err != nil {
+			rec.Note(artifacts.Outcome{Path: space, Status: winapi.Status(err), Reason: err.Error()})
+		}
+	}
+	if errCopies == nil && sum.Copies == nil {
+		n := len(copies)
+		sum.Copies = &n
+	}
+	for _, r := range merge(names, copies) {
+		if err := rec.Record(r); err != nil {
+			return err
+		}
+	}
+	for _, r := range stores {
+		s := Record{Kind: "storage", Volume: r.Text("volume"), Used: r.Int("usedspace"), Set: r.Int("allocatedspace"), Most: r.Int("maxspace")}
+		sum.Storage += s.Set
+		if err := rec.Record(s); err != nil {
+			return err
+		}
+	}
+	traces, err := deletions(h.Registry, rec)
+	if err != nil {
+		return err
+	}
+	sum.Traces = traces
+	sum.weigh(h.Registry)
+	if sum.Copies == nil {
+		rec.Note(artifacts.Outcome{Status: artifacts.Failed, Reason: "nothing tells whether there are shadow copies"})
+	}
+	return errors.Join(ctx.Err(), rec.Record(sum))
+}
+
+// merge joins what the kernel and WMI say of copies, by device.
+func merge(names []string, rows []wmi.Row) []Record {
+	var all []Record
+	seen := map[string]bool{}
+	for _, r := range rows {
+		device := strings.TrimPrefix(r.Text("deviceobject"), `\\?\GLOBALROOT`)
+		seen[strings.ToLower(device)] = true
+		all = append(all, Record{
+			Kind: "copy", Device: device, ID: r.Text("id"), Volume: r.Text("volumename"), Created: r.Time("installdate"),
+			Machine: r.Text("originatingmachine"), Client: r.Bool("clientaccessible"),
+		})
+	}
+	for _, name := range names {
+		device := `\Device\` + name
+		if !seen[strings.ToLower(device)] {
+			all = append(all, Record{Kind: "copy", Device: device})
+		}
+	}
+	return all
+}
+
+const (
+	diag     = `HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\VSS\Diag`
+	maxKeys  = 5000
+	maxDepth = 6
+)
+
+// deletions records the values below Diag that say something was deleted, and counts them. Errors are the recorder's.
+func deletions(reg artifacts.Registry, rec artifacts.Recorder) (int, error) {
+	if reg == nil {
+		return 0, nil
+	}
+	found, keys := 0, 0
+	var walk func(p artifacts.Path, depth int) error
+	walk = func(p artifacts.Path, depth int) error {
+		if keys++; keys > maxKeys || depth > maxDepth {
+			return nil
+		}
+		key, err := reg.Key(p)
+		if err != nil && (!errors.Is(err, fs.ErrNotExist) || depth == 0) {
+			rec.Note(artifacts.Outcome{Path: p, Status: winapi.Status(err), Reason: err.Error()})
+		}
+		for _, v := range key.Values {
+			if !strings.Contains(strings.ToLower(v.Name), "delete") {
+				continue
+			}
+			found++
+			if err := rec.Record(Record{Kind: "trace", Name: v.Name, Path: p, Modified: key.LastWrite}); err != nil {
+				return err
+			}
+		}
+		for _, sub := range key.Subkeys {
+			if err := walk(artifacts.Windows.Join(p, sub), depth+1); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return found, walk(diag, 0)
+}
+
+// weigh says why there should be copies.
+func (r *Record) weigh(reg artifacts.Registry) {
+	k, err := winapi.ReadKey(reg, `HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows NT\CurrentVersion\SystemRestore`)
+	if on, ok := k.Number("rpsessioninterval"); err == nil && ok {
+		if r.Protection = "off"; on != 0 {
+			r.Protection = "on"
+			r.Reasons = append(r.Reasons, "system restore is on (RPSessionInterval)")
+		}
+	}
+	if n, ok := k.Number("disablesr"); ok && n == 1 {
+		r.Protection = "off"
+	}
+	k, _ = winapi.ReadKey(reg, `HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\VSS`)
+	if n, ok := k.Number("start"); ok {
+		r.Service = []string{"boot", "system", "auto", "manual", "disabled"}[min(n, 4)]
+	}
+	if r.Storage > 0 {
+		r.Reasons = append(r.Reasons, fmt.Sprintf("%d bytes are set aside for copies", r.Storage))
+	}
+	if r.Traces > 0 {
+		r.Reasons = append(r.Reasons, fmt.Sprintf("the service's diagnosis names %d deletions", r.Traces))
+	}
+}
