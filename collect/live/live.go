@@ -13,10 +13,12 @@ import (
 	"spor/collect/live/memory"
 	"spor/collect/live/modules"
 	"spor/collect/live/network"
+	"spor/collect/live/objects"
 	"spor/collect/live/processes"
 	"spor/collect/live/screens"
 	"spor/collect/live/services"
 	"spor/collect/live/sessions"
+	"spor/collect/live/shares"
 	"spor/collect/live/sockets"
 	"spor/collect/live/storage"
 )
@@ -26,13 +28,18 @@ import (
 func All() []*artifacts.Collector {
 	return append([]*artifacts.Collector{
 		clock.Collector,
+		network.Cache,
 		sockets.Collector,
 		processes.Collector,
 		hidden.Collector,
 		details.Collector,
 		details.Environments,
 		sessions.Collector,
+		shares.Collector,
+		objects.Pipes,
 		screens.Collector,
+		screens.Clipboard,
+		objects.Handles,
 		memory.Processes,
 		memory.Physical,
 		services.Collector,
@@ -47,6 +54,7 @@ func All() []*artifacts.Collector {
 		network.Routes,
 		network.Firewall,
 		network.DNS,
+		network.Proxies,
 		storage.Mounts,
 		storage.Devices,
 		modules.Drivers,

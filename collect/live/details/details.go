@@ -2,7 +2,8 @@
 // that is of no file, what it may do (capabilities, seccomp), in which namespaces it lives, and the variables by which
 // programs are made to load foreign code. Executables and libraries that run although their names are gone are taken.
 //
-// Sources are /proc/PID/{status,maps,map_files,fd,environ,ns}: proc(5), capabilities(7), seccomp(2), namespaces(7).
+// Sources are /proc/PID/{status,maps,map_files,fd,environ,ns}: proc(5), capabilities(7), seccomp(2), namespaces(7). Windows, for the
+// variables alone: the process environment block of each, by NtQueryInformationProcess and ReadProcessMemory.
 package details
 
 import (
@@ -26,7 +27,7 @@ var Collector = &artifacts.Collector{
 var Environments = &artifacts.Collector{
 	Name:     "environments",
 	Doc:      "All environment variables of all processes, with their values",
-	OS:       []artifacts.OS{artifacts.Linux},
+	OS:       []artifacts.OS{artifacts.Linux, artifacts.Windows},
 	Order:    artifacts.Volatile,
 	Profiles: []string{"volatile"},
 	Secret:   true,

@@ -10,6 +10,10 @@
 //
 // Not read: elements of nftables' sets, filters of tc(8) at other places than clsact, parameters of matches and targets of iptables
 // but for their names.
+//
+// Windows is asked by DnsGetCacheDataTable, which Microsoft does not document and which has been there since Windows 2000,
+// and DnsQuery without the wire; GetIpNetTable2, before Vista and under wine GetIpNetTable; WinHttpGetDefaultProxyConfiguration; and
+// the registry. Its interfaces and routes are part of live/identity.jsonl.
 package network
 
 import "spor/artifacts"
@@ -18,7 +22,7 @@ import "spor/artifacts"
 var Interfaces = collector("interfaces", "Network interfaces of all namespaces: addresses, promiscuous mode, XDP programs", interfaces)
 
 // Neighbours takes one Neighbour for each entry of ARP and neighbour discovery.
-var Neighbours = collector("neighbours", "Neighbours on the wire (ARP, neighbour discovery)", neighbours)
+var Neighbours = collector("neighbours", "Neighbours on the wire (ARP, neighbour discovery)", neighbours, artifacts.Windows)
 
 // Routes takes one Route for each route and rule.
 var Routes = collector("routes", "Routes of all tables, and the rules that choose between them", routes)
@@ -27,7 +31,39 @@ var Routes = collector("routes", "Routes of all tables, and the rules that choos
 var Firewall = collector("firewall", "nftables and legacy iptables: tables, chains, sets, rules with counters", firewall)
 
 // DNS takes one Resolver.
-var DNS = collector("dns", "Where names are asked for: resolv.conf, systemd-resolved, nsswitch, hosts", dns)
+var DNS = collector("dns", "Where names are asked for: resolv.conf, systemd-resolved, nsswitch, hosts; servers, policies and hosts of Windows", dns, artifacts.Windows)
+
+// Cache takes one Cached for each name that Windows remembers.
+var Cache = &artifacts.Collector{
+	Name: "dns-cache", Doc: "Names that this host asked for lately, and what it was told", OS: []artifacts.OS{artifacts.Windows},
+	Order: artifacts.Volatile, Profiles: []string{"volatile"}, Needs: artifacts.NeedsLive, Collect: cache,
+}
+
+// Proxies takes one Proxy for each setting of one.
+var Proxies = &artifacts.Collector{
+	Name: "proxies", Doc: "Proxies of the system and of each user", OS: []artifacts.OS{artifacts.Windows},
+	Order: artifacts.State, Profiles: []string{"volatile"}, Needs: artifacts.NeedsLive, Collect: proxies,
+}
+
+// A Cached is one line of live/dns-cache.jsonl. A name without data was asked for, and the answer has run out or was
+// that there is none.
+type Cached struct {
+	Name  string   `json:"name"`
+	Type  string   `json:"type"` // "A", "AAAA", "CNAME" …, or the number
+	Data  []string `json:"data,omitempty"`
+	TTL   uint32   `json:"ttl,omitempty"` // seconds left
+	Flags uint32   `json:"flags,omitempty"`
+}
+
+// A Proxy is one line of live/proxies.jsonl.
+type Proxy struct {
+	Source     string `json:"source"`            // "winhttp", or the registry key
+	UserID     string `json:"user_id,omitempty"` // SID
+	Enabled    bool   `json:"enabled"`
+	Server     string `json:"server,omitempty"`
+	Bypass     string `json:"bypass,omitempty"`
+	AutoConfig string `json:"auto_config_url,omitempty"` // of a script that chooses: whoever owns it sees what is asked for
+}
 
 // An Interface is one line of live/interfaces.jsonl.
 type Interface struct {
@@ -48,11 +84,11 @@ type Interface struct {
 
 // A Neighbour is one line of live/neighbours.jsonl.
 type Neighbour struct {
-	NetNS     uint64 `json:"net_ns"`
+	NetNS     uint64 `json:"net_ns,omitempty"` // Linux
 	Address   string `json:"address"`
 	MAC       string `json:"mac,omitempty"`
-	Interface string `json:"interface,omitempty"`
-	State     string `json:"state,omitempty"` // "reachable", "stale", "permanent" …
+	Interface string `json:"interface,omitempty"` // its name; Windows: its index
+	State     string `json:"state,omitempty"`     // "reachable", "stale", "permanent" …
 }
 
 // A Route is one line of live/routes.jsonl.
@@ -101,6 +137,7 @@ type Resolver struct {
 	Target   artifacts.Path      `json:"resolv_conf_link,omitempty"` // what /etc/resolv.conf is a link to
 	Upstream []string            `json:"upstream,omitempty"`         // servers that systemd-resolved asks
 	Links    map[string][]string `json:"links,omitempty"`            // servers by number of the interface, of systemd-resolved
+	Policies []string            `json:"policies,omitempty"`         // of Windows, by suffix: "example.org: 192.0.2.7"
 	Order    string              `json:"order,omitempty"`            // the line "hosts:" of nsswitch.conf
 	Hosts    []string            `json:"hosts,omitempty"`            // lines of /etc/hosts
 }

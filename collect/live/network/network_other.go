@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux && !windows
 
 package network
 
@@ -19,4 +19,6 @@ var (
 	routes     = unsupported
 	firewall   = unsupported
 	dns        = unsupported
+	cache      = unsupported
+	proxies    = unsupported
 )

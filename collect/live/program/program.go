@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"spor/artifacts"
-	"spor/collect/winapi"
 )
 
 // A File is what is known of a program file. What is zero or absent is not known.
@@ -171,12 +170,4 @@ func status(code uint32) (string, bool) {
 		return "wrong_use", true
 	}
 	return Unknown, false
-}
-
-// native undoes the redirection of a 32-bit program's view of System32.
-func native(p, windir string) (string, error) {
-	if windir != "" {
-		p = winapi.Native(p, windir)
-	}
-	return winapi.Extended(p)
 }

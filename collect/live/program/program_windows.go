@@ -305,3 +305,11 @@ func version(name string) *Version {
 	}
 	return &v
 }
+
+// native undoes the redirection of a 32-bit program's view of System32.
+func native(p, windir string) (string, error) {
+	if windir != "" {
+		p = winapi.Native(p, windir)
+	}
+	return winapi.Extended(p)
+}

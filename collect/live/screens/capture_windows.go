@@ -38,6 +38,9 @@ var (
 	captureBlt           uintptr = 0x40000000 // windows that are layered too
 )
 
+// maxPixels bounds a picture: 16 monitors of 3840 × 2160.
+const maxPixels = 16 * 3840 * 2160
+
 // look copies the desktop of the session we are in, and lists its windows.
 func look() (Shot, []byte) {
 	runtime.LockOSThread() // what a thread draws with is its own

@@ -7,9 +7,6 @@ import (
 	"io"
 )
 
-// maxPixels bounds a picture: 16 monitors of 3840 × 2160.
-const maxPixels = 16 * 3840 * 2160
-
 // A canvas writes a picture as PNG (W3C PNG Specification, second edition) while its rows come: truecolour of 8 bits,
 // each row as its difference to the one above. image/png would want the whole picture in memory.
 type canvas struct {

@@ -25,6 +25,27 @@ var Collector = &artifacts.Collector{
 	Collect:  collect,
 }
 
+// Clipboard takes the one Clip of the session we run in.
+var Clipboard = &artifacts.Collector{
+	Name:     "clipboard",
+	Doc:      "Text of the clipboard of the session we run in; it may hold passwords",
+	OS:       []artifacts.OS{artifacts.Windows},
+	Order:    artifacts.Volatile,
+	Profiles: []string{"full"},
+	Secret:   true,
+	Needs:    artifacts.NeedsLive,
+	Collect:  clipboard,
+}
+
+// A Clip is one line of live/clipboard.jsonl.
+type Clip struct {
+	Session int      `json:"session"`
+	PID     int      `json:"pid,omitempty"` // of the program that put it there
+	Text    string   `json:"text,omitempty"`
+	Cut     bool     `json:"cut,omitempty"` // there is more text than is kept
+	Formats []uint32 `json:"formats"`       // CF_ numbers of all that is there: 1 and 13 text, 2 and 8 a picture, 15 files
+}
+
 // A Screen is one line of live/screens.jsonl: a session that may have a desktop, and what came of it.
 type Screen struct {
 	Session int    `json:"session"`

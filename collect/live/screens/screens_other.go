@@ -9,6 +9,10 @@ import (
 	"spor/artifacts"
 )
 
+func clipboard(context.Context, *artifacts.Host, artifacts.Recorder) error {
+	return errors.New("not built for this system")
+}
+
 func collect(context.Context, *artifacts.Host, artifacts.Recorder) error {
 	return errors.New("not built for this system")
 }

@@ -1,0 +1,14 @@
+//go:build !windows
+
+package shares
+
+import (
+	"context"
+	"errors"
+
+	"spor/artifacts"
+)
+
+func collect(context.Context, *artifacts.Host, artifacts.Recorder) error {
+	return errors.New("not built for this system")
+}
