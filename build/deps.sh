@@ -11,7 +11,7 @@ packages=(
   ntfs-3g attr # write the NTFS images we read
   wimtools # packs as CompactOS does
   libhivex-bin # hivexml reads registry hives beside us
-  libvshadow-utils fuse # vshadowmount reads shadow copies beside us
+  libvshadow-utils # vshadowmount reads shadow copies beside us
   libevtx-utils libevt-utils # what our readers of event logs are held against
   ewf-tools qemu-utils # write images of disks in the formats we read
   fdisk xfsprogs lvm2 dosfstools mtools exfatprogs exfat-fuse # divide disks, and write the file systems on them
@@ -26,7 +26,7 @@ if command -v dpkg-query >/dev/null; then
     dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || missing+=("$p")
   done
 else
-  for tool in gcc gpg zstd tar sq bsdtar 7z unzip python3 mkfs.vfat fusefat strace mactime ntfs-3g setfattr wimlib-imagex ewfacquire qemu-img sfdisk mkfs.xfs lvm mkfs.vfat mcopy mkfs.exfat evtxexport evtexport hivexml ansible-playbook osslsigncode openssl wine; do
+  for tool in gcc gpg zstd tar sq bsdtar 7z unzip python3 mkfs.vfat fusefat strace mactime ntfs-3g setfattr wimlib-imagex ewfacquire qemu-img sfdisk mkfs.xfs lvm mkfs.vfat mcopy mkfs.exfat evtxexport evtexport hivexml vshadowmount ansible-playbook osslsigncode openssl wine; do
     command -v "$tool" >/dev/null || missing+=("$tool")
   done
 fi
