@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -53,7 +54,8 @@ func (x *homes) lacks(p artifacts.Path) {
 // outcomes gives one for each home that is not there.
 func (x *homes) outcomes() (list []artifacts.Outcome) {
 	missing := 0
-	for home, users := range x.of {
+	for _, home := range slices.Sorted(maps.Keys(x.of)) {
+		users := x.of[home]
 		if !x.isGone(home) {
 			continue
 		}
@@ -67,7 +69,6 @@ func (x *homes) outcomes() (list []artifacts.Outcome) {
 		}
 		list = append(list, artifacts.Outcome{Path: home, Status: artifacts.Absent, Reason: "the home of " + names})
 	}
-	slices.SortFunc(list, func(a, b artifacts.Outcome) int { return strings.Compare(string(a.Path), string(b.Path)) })
 	if missing > maxGone {
 		list = append(list, artifacts.Outcome{Status: artifacts.Absent, Reason: fmt.Sprintf("%d more homes of users", missing-maxGone)})
 	}
