@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -32,7 +33,7 @@ func everything(b []byte) (copies int, err error) {
 			continue
 		}
 		for at := int64(0); at < v.Copies[i].Size; at += int64(len(buf)) {
-			if n, errRead := r.ReadAt(buf, at); n == 0 {
+			if _, errRead := r.ReadAt(buf, at); errRead != nil && !errors.Is(errRead, io.EOF) {
 				err = errors.Join(err, errRead)
 				break
 			}
