@@ -27,7 +27,7 @@ func (t *target) prepareTake() {
 				t.files = append(t.files, wanted{pattern{text: path, names: whole}, t.number, false})
 			}
 			if len(whole) == 0 || whole[len(whole)-1].depth == 0 {
-				everything := append(slices.Clip(whole), name{depth: maxDepth})
+				everything := append(slices.Clip(whole), name{depth: maxBelow + 1}) // so that the walk says where it goes no further
 				t.files = append(t.files, wanted{pattern{text: path, names: everything}, t.number, false})
 			}
 		}

@@ -78,7 +78,7 @@ func runOpen(ctx context.Context, s cli.Streams, k keyOptions, files []string, o
 		fmt.Fprintf(s.Err, "spor-desk: warning: no report: %v\n", reported)
 	}
 	if v.Whole() { // the manifest has what the lists of the volumes have
-		if err := errors.Join(root.RemoveAll("volumes"), os.Remove(mark)); err != nil {
+		if err := errors.Join(removeLists(o.out), os.Remove(mark)); err != nil {
 			return cli.Fail(cli.Failed, "", err)
 		}
 		if err := tell(s, v, o.asJSON); err != nil || reported == nil {
@@ -94,6 +94,20 @@ func runOpen(ctx context.Context, s cli.Streams, k keyOptions, files []string, o
 		fmt.Fprintf(s.Err, "spor-desk: recovered %d items; %s says what they are not\n", v.Items, mark)
 	}
 	return err
+}
+
+// removeLists takes away the lists of the volumes, one by one: not every file system of Windows (wine's, FAT) deletes
+// the way that os.Root does.
+func removeLists(folder string) error {
+	lists := filepath.Join(folder, "volumes")
+	entries, err := os.ReadDir(lists)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		err = errors.Join(err, os.Remove(filepath.Join(lists, e.Name())))
+	}
+	return errors.Join(err, os.Remove(lists))
 }
 
 // leaveNothing takes the mark away again where nothing was extracted beside it, and the folder where it is ours.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"path/filepath"
 	"time"
 
 	"spor/package/manifest"
@@ -150,7 +151,7 @@ func (x *Extractor) sparse(waiting string, e manifest.Entry) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", e.Name, err)
 	}
-	return x.root.Remove(waiting)
+	return x.remove(waiting)
 }
 
 func (x *Extractor) truncate(name string, size int64) error {
@@ -170,11 +171,20 @@ func (x *Extractor) join(name string, parts []manifest.Part) error {
 		if err := x.copy(p.Name+Unconfirmed, out); err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", p.Name, err), out.Close())
 		}
-		if err := x.root.Remove(p.Name + Unconfirmed); err != nil {
+		if err := x.remove(p.Name + Unconfirmed); err != nil {
 			return errors.Join(err, out.Close())
 		}
 	}
 	return out.Close()
+}
+
+// remove deletes a file that was made here. Not every system can by its handle (wine cannot): then by its name, which is a
+// checked one.
+func (x *Extractor) remove(name string) error {
+	if x.root.Remove(name) == nil {
+		return nil
+	}
+	return os.Remove(filepath.Join(x.root.Name(), filepath.FromSlash(name)))
 }
 
 func (x *Extractor) copy(name string, to io.Writer) error {

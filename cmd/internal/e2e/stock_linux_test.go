@@ -57,7 +57,8 @@ type realBundle struct {
 	private string
 	volumes []string
 	entries map[string]manifest.Entry // by name, links left out
-	sums    map[string]string         // of the opened files
+	opened  string
+	sums    map[string]string // of the opened files
 }
 
 func collectOdd(t *testing.T) realBundle {
@@ -67,7 +68,7 @@ func collectOdd(t *testing.T) realBundle {
 	host, files := oddHost(t)
 	usb, opened := filepath.Join(dir, "usb"), filepath.Join(dir, "opened")
 	must(t, dir, []int{0}, "spor", "collect", "--root", host, "--recipient", public, "--only", "none", "--take", "/var/log", "--volume-size", "2M", "--out", usb)
-	b := realBundle{private: private, volumes: glob(t, filepath.Join(usb, "*.pgp")), entries: map[string]manifest.Entry{}}
+	b := realBundle{private: private, volumes: glob(t, filepath.Join(usb, "*.pgp")), opened: opened, entries: map[string]manifest.Entry{}}
 	must(t, dir, []int{0}, "spor-desk", append([]string{"open", "--key", private, "--out", opened}, b.volumes...)...)
 	data, err := os.ReadFile(filepath.Join(opened, "manifest.json"))
 	if err != nil {
