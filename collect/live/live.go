@@ -60,5 +60,5 @@ func All() []*artifacts.Collector {
 		modules.Drivers,
 		modules.Libraries,
 		memory.Symbols,
-	}, linux()...)
+	}, append(lasting(), linux()...)...)
 }

@@ -146,7 +146,9 @@ func describe(job *com.Object) Entry {
 	}
 	owner, err := job.WideText(getOwner)
 	fail("owner", err)
-	e.User = owner
+	if err == nil {
+		e.User = owner
+	}
 	if sid, err := windows.StringToSid(owner); err == nil {
 		if name := winapi.Account(sid); name != "" {
 			e.User = name
@@ -158,9 +160,10 @@ func describe(job *com.Object) Entry {
 		e.State = states[state]
 	}
 	var times [3]int64 // created, modified, completed
-	err = job.Call(getTimes, uintptr(unsafe.Pointer(&times)))
+	if err = job.Call(getTimes, uintptr(unsafe.Pointer(&times))); err == nil {
+		e.Created, e.Modified, e.Finished = winapi.Time(times[0]), winapi.Time(times[1]), winapi.Time(times[2])
+	}
 	fail("times", err)
-	e.Created, e.Modified, e.Finished = winapi.Time(times[0]), winapi.Time(times[1]), winapi.Time(times[2])
 	e.Command, err = command(job)
 	fail("command", err)
 	fail("files", e.transfers(job))

@@ -97,8 +97,11 @@ func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, nam
 	}
 	sum.Traces = traces
 	sum.weigh(h.Registry)
-	if sum.Copies == nil {
+	switch {
+	case sum.Copies == nil:
 		rec.Note(artifacts.Outcome{Status: artifacts.Failed, Reason: "nothing tells whether there are shadow copies"})
+	case *sum.Copies == 0:
+		rec.Note(artifacts.Outcome{Status: artifacts.Absent, Reason: "there is no shadow copy: neither as a device of the kernel nor, where it answers, by WMI"})
 	}
 	return errors.Join(ctx.Err(), rec.Record(sum))
 }

@@ -47,7 +47,7 @@ func TestNone(t *testing.T) {
 	r.Add(`HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows NT\CurrentVersion\SystemRestore`, livetest.Number("RPSessionInterval", 1))
 	r.Add(`HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\VSS`, livetest.Number("Start", 4))
 	got, notes := run(t, &artifacts.Host{Registry: r}, nil, nil, nil)
-	if len(got) != 2 || got[0].Kind != "trace" || len(notes) != 2 || notes[0].Status != artifacts.Denied {
+	if len(got) != 2 || got[0].Kind != "trace" || len(notes) != 3 || notes[0].Status != artifacts.Denied {
 		t.Fatalf("got %+v, notes %+v", got, notes)
 	}
 	if s := got[1]; *s.Copies != 0 || s.Traces != 1 || s.Protection != "on" || s.Service != "disabled" || len(s.Reasons) != 2 {

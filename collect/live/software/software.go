@@ -192,8 +192,9 @@ func updates(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, ask
 		return errors.New("there is no registry to ask")
 	}
 	l := list{ctx: ctx, reg: h.Registry, rec: rec}
-	if _, err := h.Registry.Key(packages); err != nil {
-		l.note(packages, err)
+	_, missing := h.Registry.Key(packages)
+	if missing != nil {
+		l.note(packages, missing)
 	}
 	l.each(packages, func(key artifacts.RegistryKey, k winapi.Key) {
 		name := artifacts.Windows.Base(key.Path)
@@ -209,7 +210,7 @@ func updates(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, ask
 		}
 		l.record(u)
 	})
-	if l.err == nil && l.found == 0 {
+	if l.err == nil && l.found == 0 && missing == nil {
 		rec.Note(artifacts.Outcome{Path: packages, Status: artifacts.Absent, Reason: "the servicing store names no update"})
 	}
 	return l.err
