@@ -298,6 +298,19 @@ func Unix(sec int64) Stamp {
 	return Stamp{Year: y, Month: m, Day: d, Clock: time.Duration(c) * time.Second, Zoned: true}
 }
 
+// UnixNano is the stamp of nanoseconds since 1970.
+func UnixNano(n int64) Stamp {
+	sec, nano := n/1e9, n%1e9
+	if nano < 0 {
+		sec, nano = sec-1, nano+1e9
+	}
+	s := Unix(sec)
+	if !s.IsZero() {
+		s.Clock += time.Duration(nano)
+	}
+	return s
+}
+
 // American reads "01/02/2006 15:04:05", with a "-", blanks or ", " before the clock.
 func American(t string) (Stamp, int) { return slashed(t, false) }
 

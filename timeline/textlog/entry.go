@@ -24,9 +24,11 @@ type Entry struct {
 	Desc    string
 	Message string // empty: the words
 	Damage  error  // set: the entry is no event but this error
+	Skip    bool   // set: the entry is no event: a heading
 
 	Fields
-	arena strings.Builder
+	arena   strings.Builder
+	scratch []byte
 }
 
 // Fields are those of an event while they are gathered; what holds nothing is left out.
@@ -101,17 +103,29 @@ func (f *Fields) Did(action, result string) {
 // arenaSize is how much text one allocation holds.
 const arenaSize = 32 << 10
 
+// room makes room for a text, and says where it begins.
+func (e *Entry) room(n int) (start int) {
+	if e.arena.Cap()-e.arena.Len() < n {
+		e.arena = strings.Builder{} // texts of the old one stay
+		e.arena.Grow(max(n, arenaSize))
+	}
+	return e.arena.Len()
+}
+
+// Keep makes a text of bytes that may change.
+func (e *Entry) Keep(b []byte) string {
+	start := e.room(len(b))
+	e.arena.Write(b)
+	return e.arena.String()[start:]
+}
+
 // Join makes one text of several.
 func (e *Entry) Join(parts ...string) string {
 	n := 0
 	for _, p := range parts {
 		n += len(p)
 	}
-	if e.arena.Cap()-e.arena.Len() < n {
-		e.arena = strings.Builder{} // texts of the old one stay
-		e.arena.Grow(max(n, arenaSize))
-	}
-	start := e.arena.Len()
+	start := e.room(n)
 	for _, p := range parts {
 		e.arena.WriteString(p)
 	}
@@ -299,18 +313,19 @@ func (j *jsonReader) text() (string, bool) {
 		return "", false
 	}
 	j.i += end + 2
-	return j.e.Join(unescape(s[:end])), true
+	j.e.scratch = unescape(j.e.scratch[:0], s[:end])
+	return j.e.Keep(j.e.scratch), true
 }
 
 // unescape resolves the escapes of JSON, RFC 8259, 7, and those of C that logs use. What is none stands as it is.
-func unescape(s string) string {
-	b := make([]byte, 0, len(s))
+func unescape(b []byte, s string) []byte {
 	for i := 0; i < len(s); i++ {
-		if s[i] != '\\' || i+1 == len(s) {
-			b = append(b, s[i])
-			continue
+		next := strings.IndexByte(s[i:], '\\')
+		if next < 0 || i+next+1 == len(s) {
+			return append(b, s[i:]...)
 		}
-		i++
+		b = append(b, s[i:i+next]...)
+		i += next + 1
 		switch s[i] {
 		case 'n':
 			b = append(b, '\n')
@@ -330,7 +345,7 @@ func unescape(s string) string {
 			b = append(b, s[i])
 		}
 	}
-	return string(b)
+	return b
 }
 
 // escapedRune reads "\u00e6", or two of them that make one character, and says how long that is.

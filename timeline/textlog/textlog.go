@@ -179,12 +179,15 @@ func (p *parser) flush() bool {
 		e.Text = string(p.more)
 		p.more = p.more[:0]
 	}
-	e.Type, e.Desc, e.Message, e.Damage, e.Fields = p.Type, p.Desc, "", nil, e.Fields[:0]
+	e.Type, e.Desc, e.Message, e.Damage, e.Skip, e.Fields = p.Type, p.Desc, "", nil, false, e.Fields[:0]
 	if p.read != nil {
 		p.read(e)
 	}
 	if e.Damage != nil {
 		return p.yield(timeline.Event{}, fmt.Errorf("entry at offset %d: %w", e.Offset, e.Damage))
+	}
+	if e.Skip {
+		return true
 	}
 	at, inferred := p.years.Time(&e.Stamp)
 	if e.Message == "" {

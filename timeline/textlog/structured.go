@@ -1,0 +1,132 @@
+package textlog
+
+import (
+	"strings"
+
+	"spor/timeline/dates"
+)
+
+// A JSONLog is a log of one JSON object a line.
+type JSONLog struct {
+	Name  string            // of the Format
+	Type  string            // data_type
+	Marks []string          // what each line holds: `"event_type":`
+	Time  string            // the member with the time, at the top: a date, or seconds, milli-, micro- or nanoseconds since 1970
+	Say   string            // the path of the member that is the message; empty: Done makes one, or the line is
+	Names map[string]string // paths of members, and the fields they become
+	Rest  bool              // other members become fields by their path, with "_" for "."
+	Done  func(e *Entry)    // looks at the fields in the end; nil: nothing is left to say
+}
+
+// maxMembers bounds how many members of an object become fields.
+const maxMembers = 256
+
+// Dialect is the dialect of such a log.
+func (j *JSONLog) Dialect() *Dialect {
+	return &Dialect{Name: j.Name, Type: j.Type, Single: true, Begin: j.begin, Read: j.read}
+}
+
+func (j *JSONLog) begin(line string) (dates.Stamp, int, bool) {
+	if len(line) < 2 || line[0] != '{' {
+		return dates.Stamp{}, 0, false
+	}
+	for _, mark := range j.Marks {
+		if !strings.Contains(line, mark) {
+			return dates.Stamp{}, 0, false
+		}
+	}
+	return dates.Stamp{}, 0, true
+}
+
+func (j *JSONLog) read(e *Entry) {
+	n := 0
+	e.Damage = e.JSON(e.Text, func(path, value string, isText bool) {
+		if path == j.Time && e.Stamp.IsZero() {
+			e.Stamp = anyTime(value)
+			return
+		}
+		name, ok := j.Names[path]
+		if !ok {
+			if path == j.Say {
+				e.Message = value
+			}
+			if !j.Rest {
+				return
+			}
+			name = strings.ReplaceAll(path, ".", "_")
+		}
+		if n++; n > maxMembers || name == "" {
+			return
+		}
+		if isText || !e.Digits(name, value) {
+			e.Add(name, value)
+		}
+		if path == j.Say {
+			e.Message = value
+		}
+	})
+	if e.Damage == nil && j.Done != nil {
+		j.Done(e)
+	}
+}
+
+// anyTime reads a date of RFC 3339 or like it, or a number since 1970 in the unit that its size tells.
+func anyTime(v string) dates.Stamp {
+	whole, _, _ := strings.Cut(v, ".")
+	switch n, ok := Atoi(whole); {
+	case ok && len(whole) >= 18:
+		return dates.UnixNano(n)
+	case ok && len(whole) >= 15:
+		return dates.UnixNano(n * 1000)
+	case ok && len(whole) >= 12:
+		return dates.UnixNano(n * 1e6)
+	case ok:
+		s, _ := dates.Epoch(v)
+		return s
+	}
+	if s, n := dates.ISO(v); n > 0 {
+		return s
+	}
+	s, _ := dates.Apache(v)
+	return s
+}
+
+// maxColumns bounds how many values of a row are read.
+const maxColumns = 512
+
+// Columns gives the values of a row that are separated by a byte (RFC 4180): one in quotes may hold it, and two quotes for
+// one. They are put in the slice.
+func (e *Entry) Columns(values []string, row string, by byte) []string {
+	values = values[:0]
+	for len(values) < maxColumns {
+		if row != "" && row[0] == '"' {
+			end := 1
+			doubled := false
+			for end < len(row) && (row[end] != '"' || end+1 < len(row) && row[end+1] == '"') {
+				if row[end] == '"' {
+					doubled = true
+					end++
+				}
+				end++
+			}
+			v := row[1:min(end, len(row))]
+			if doubled {
+				v = strings.ReplaceAll(v, `""`, `"`)
+			}
+			values = append(values, v)
+			row = row[min(end+1, len(row)):]
+			if row == "" || row[0] != by {
+				return values
+			}
+			row = row[1:]
+			continue
+		}
+		end := strings.IndexByte(row, by)
+		if end < 0 {
+			return append(values, row)
+		}
+		values = append(values, row[:end])
+		row = row[end+1:]
+	}
+	return values
+}
