@@ -141,9 +141,18 @@ func judge(t *testing.T, opened string) {
 	said("services", artifacts.Collected, "")
 	said("sockets", artifacts.Collected, "")
 	said("sessions", artifacts.Failed, "nothing tells who is logged on") // wine knows no sessions: that is no empty list
+	said("pipes", artifacts.Failed, "listing")                           // wine lists none
+	said("shares", artifacts.Failed, "shares:")
+	said("dns-cache", artifacts.Absent, "the cache is empty")
+	said("screens", artifacts.Failed, "there is no display") // the rig has none
+	said("drivers", artifacts.Collected, "")
+	said("modules", artifacts.Collected, "")
+	said("neighbours", artifacts.Collected, "")
+	said("proxies", artifacts.Collected, "")
 	all := live(t, opened)
 	for source, words := range map[string]string{
 		"processes": `spor.exe`, "services": `"name":`, "identity": `"hostname":`, "clock": `"zone":`, "WindowsRunKeys": `evil.exe`,
+		"drivers": `"name":"ntoskrnl.exe"`, "modules": `ntdll.dll`, "screens": `"session":1`,
 	} {
 		if !strings.Contains(all[source], words) {
 			t.Errorf("live state of %s (%d bytes) does not hold %s; there is %v", source, len(all[source]), words, names(all))
