@@ -76,7 +76,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
-			for name, key := range map[string]string{"expired.asc": sealtest.Expired(t), "revoked.asc": sealtest.Revoked(t), "signonly.asc": sealtest.SignOnly(t)} {
+			for name, key := range map[string]string{"expired.asc": sealtest.Expired(t), "revoked.asc": sealtest.Revoked(t), "signonly.asc": sealtest.SignOnly(t), "weak.asc": sealtest.Weak(t)} {
 				if err := os.WriteFile(filepath.Join(env.WorkDir, name), []byte(key), 0o600); err != nil {
 					return err
 				}
