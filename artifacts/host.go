@@ -18,12 +18,13 @@ type Host struct {
 	Users    []User            // accounts with a home; several may share one
 	Environ  map[string]string // system-wide variables, names in lower case: "systemroot" is `C:\Windows`
 	Files    Files
-	Disks    []Disk    // of an image: what it holds; a running machine is asked by the collector that wants them
-	Registry Registry  // nil where there is none to ask (Linux, most images)
-	Live     bool      // the machine is running and is the one we run on: system calls answer for it
-	Root     bool      // we run with full privileges (uid 0; an elevated token with SeBackup)
-	Limits   []Outcome // what opening the host could not get, such as a privilege
-	Self     []Path    // our own executable and output, never evidence; a name that ends in a dot stands for all that begin with it
+	Disks    []Disk                   // of an image: what it holds; a running machine is asked by the collector that wants them
+	Registry Registry                 // nil where there is none to ask (Linux, an image without hives)
+	Shadows  func() ([]Shadow, error) // its volumes as they were, oldest first; none is ever made. nil: there are none to ask
+	Live     bool                     // the machine is running and is the one we run on: system calls answer for it
+	Root     bool                     // we run with full privileges (uid 0; an elevated token with SeBackup)
+	Limits   []Outcome                // what opening the host could not get, such as a privilege
+	Self     []Path                   // our own executable and output, never evidence; a name that ends in a dot stands for all that begin with it
 }
 
 // A Disk is a whole disk as the bytes of it.
@@ -112,6 +113,10 @@ type Files interface {
 
 // ErrNotRegular is returned where only a regular file can be read.
 var ErrNotRegular = errors.New("not a regular file")
+
+// ErrRemote is returned for what lies on a network file system, a FUSE or an automounter of the running host: it may hang,
+// belongs to another machine, or would be mounted by a look, and is not touched.
+var ErrRemote = errors.New("lies on a network or FUSE file system, or an automounter: not touched")
 
 // A File is an open regular file.
 type File interface {

@@ -29,6 +29,7 @@ type collectOptions struct {
 	samples     []string
 	root        string
 	image       string
+	shadows     bool
 	out         []string
 	upload      []string
 	noUpload    bool
@@ -119,6 +120,7 @@ nothing of the torn volume is missing. Both bundles are kept and named.`,
 	f.StringArrayVar(&o.skip, "skip", nil, "definitions or collectors to leave out, by `name` or glob")
 	f.StringArrayVar(&o.definitions, "definitions", nil, "`folder` of more ForensicArtifacts definitions; the same name replaces ours")
 	f.StringArrayVar(&o.take, "take", nil, "also take the file, folder or glob at this `path` of the host")
+	f.BoolVar(&o.shadows, "shadow-copies", false, "also take what differs in the existing shadow copies of Windows, as of when they were made; none is created")
 	f.StringArrayVar(&o.samples, "sample", nil, "malware: take the file, folder or glob at this `path` into a locked zip inside the bundle")
 	f.StringVar(&o.samplePassword, "sample-password", o.samplePassword, "`password` of that zip; it accompanies the report and is no secret")
 	f.StringVar(&o.sampleCipher, "sample-cipher", o.sampleCipher, "`way` that zip is locked: aes256, or zipcrypto, which unzip opens too")

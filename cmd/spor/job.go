@@ -25,6 +25,7 @@ import (
 	"spor/artifacts"
 	"spor/artifacts/definitions"
 	"spor/artifacts/schema"
+	"spor/artifacts/shadow"
 	"spor/build/kit"
 	"spor/cmd/internal/cli"
 	"spor/collect"
@@ -239,6 +240,9 @@ func (j *job) choose() error {
 	})
 	if err != nil {
 		return cli.Fail(cli.Usage, "spor list shows the names", err)
+	}
+	if o.shadows {
+		chosen = append(chosen, shadow.Files(j.set, chosen, schema.Options{Secrets: o.secrets}))
 	}
 	j.packed = j.newSamples()
 	j.chosen = j.packed.among(j.plan.Collectors(chosen))

@@ -77,7 +77,7 @@ func (d *disk) host(name string) (*artifacts.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.Files = tree
+	shadows(h, tree, good)
 	windows(h, tree)
 	h.Identity.OS, h.Identity.Source = artifacts.Windows, name
 	return h, nil
