@@ -4,8 +4,14 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
 
 	"spor/artifacts"
 	"spor/collect/live/details"
@@ -36,6 +42,79 @@ func recorded(t *testing.T, c *artifacts.Collector) *livetest.Recorder {
 func TestNothingIsSilentlyEmpty(t *testing.T) {
 	for _, c := range []*artifacts.Collector{network.Cache, shares.Collector, objects.Pipes, network.Proxies, screens.Clipboard} {
 		t.Run(c.Name, func(t *testing.T) { recorded(t, c) })
+	}
+}
+
+// A drive that a user gets at logon stands in the user's part of the registry.
+func TestMappedDrives(t *testing.T) {
+	const path = `Network\Q`
+	k, _, err := registry.CreateKey(registry.CURRENT_USER, path, registry.ALL_ACCESS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	defer registry.DeleteKey(registry.CURRENT_USER, path)
+	if err := k.SetStringValue("RemotePath", `\\fs01.example\Þjónusta`); err != nil {
+		t.Fatal(err)
+	}
+	rec := recorded(t, shares.Collector)
+	if !slices.ContainsFunc(rec.Records, func(r any) bool {
+		s, ok := r.(shares.Record)
+		return ok && s.Kind == "mapped_drive" && s.Name == "Q:" && s.Remote == `\\fs01.example\Þjónusta` && strings.HasPrefix(s.UserID, "S-1-")
+	}) {
+		t.Errorf("drive Q: is not among %+v", rec.Records)
+	}
+}
+
+func TestProxies(t *testing.T) {
+	const path = `Software\Microsoft\Windows\CurrentVersion\Internet Settings`
+	k, _, err := registry.CreateKey(registry.CURRENT_USER, path, registry.ALL_ACCESS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	if _, _, err := k.GetStringValue("AutoConfigURL"); err == nil {
+		t.Skip("NOT TESTED: this user has a proxy script, which is left alone")
+	}
+	if err := k.SetStringValue("AutoConfigURL", "http://evil.example/wpad.dat"); err != nil {
+		t.Fatal(err)
+	}
+	defer k.DeleteValue("AutoConfigURL")
+	rec := recorded(t, network.Proxies)
+	if !slices.ContainsFunc(rec.Records, func(r any) bool {
+		return r.(network.Proxy).AutoConfig == "http://evil.example/wpad.dat" && strings.HasPrefix(r.(network.Proxy).UserID, "S-1-")
+	}) {
+		t.Errorf("the script is not among %+v", rec.Records)
+	}
+}
+
+// What the test puts on the clipboard of a made-up Windows is read again. On a real one the clipboard is left alone.
+func TestClipboard(t *testing.T) {
+	rec := recorded(t, screens.Clipboard)
+	if winapi.Wine() == "" {
+		return
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	user32, kernel32 := windows.NewLazySystemDLL("user32.dll"), windows.NewLazySystemDLL("kernel32.dll")
+	text, err := windows.UTF16FromString("lykilorð: hunter2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const moveable, unicode = 2, 13
+	h, _, _ := kernel32.NewProc("GlobalAlloc").Call(moveable, uintptr(2*len(text)))
+	p, _, _ := kernel32.NewProc("GlobalLock").Call(h)
+	copy(unsafe.Slice(*(**uint16)(unsafe.Pointer(&p)), len(text)), text)
+	kernel32.NewProc("GlobalUnlock").Call(h)
+	user32.NewProc("OpenClipboard").Call(0)
+	user32.NewProc("EmptyClipboard").Call()
+	r, _, err := user32.NewProc("SetClipboardData").Call(unicode, h)
+	user32.NewProc("CloseClipboard").Call()
+	if r == 0 {
+		t.Fatalf("SetClipboardData: %v", err)
+	}
+	if rec = recorded(t, screens.Clipboard); len(rec.Records) != 1 || rec.Records[0].(screens.Clip).Text != "lykilorð: hunter2" {
+		t.Errorf("%+v", rec.Records)
 	}
 }
 

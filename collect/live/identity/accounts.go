@@ -84,6 +84,10 @@ func (r *reader) homes(known []Account) []Account {
 			if e.Kind != artifacts.Directory && e.Kind != artifacts.Unknown || e.Name == "lost+found" || has[home] || len(found) >= maxHomes {
 				continue
 			}
+			if m, ok := r.files.Mount(home); ok && m.Class == artifacts.Remote { // whose it is cannot be asked
+				found = append(found, Account{User: artifacts.User{Name: procfs.Text(e.Name), Home: home}, Source: "home"})
+				continue
+			}
 			st, err := r.files.Lstat(home)
 			if err != nil || st.Kind != artifacts.Directory {
 				continue

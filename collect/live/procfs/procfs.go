@@ -199,7 +199,7 @@ func Outcome(p artifacts.Path, err error) (artifacts.Outcome, bool) {
 		o.Status = artifacts.Denied
 	case errors.Is(err, ErrTooLong):
 		o.Status = artifacts.Truncated
-	case errors.Is(err, artifacts.ErrNotRegular):
+	case errors.Is(err, artifacts.ErrNotRegular), errors.Is(err, artifacts.ErrRemote):
 		o.Status = artifacts.Skipped
 	}
 	if o.Reason = err.Error(); errors.As(err, &pathErr) {
