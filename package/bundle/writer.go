@@ -84,6 +84,7 @@ type Writer struct {
 	bundle  string
 	names   names
 	buf     []byte
+	line    []byte // a record
 	codec   *zstd.Encoder
 	vol     *volume
 	done    []manifest.Volume
@@ -147,11 +148,8 @@ func (w *Writer) Put(_ context.Context, it artifacts.Item, r io.Reader) (artifac
 
 // record writes an entry behind its item and keeps it for the manifest.
 func (w *Writer) record(e *manifest.Entry) error {
-	data, err := json.Marshal(e)
-	if err != nil {
-		return err
-	}
-	data = append(data, '\n')
+	data := append(e.AppendJSON(w.line[:0]), '\n')
+	w.line = data
 	if len(data) > longRecord {
 		if err := w.makeRoom(int64(len(data))); err != nil {
 			return err
@@ -247,12 +245,10 @@ func (w *Writer) writeManifest(to io.Writer, m *manifest.Manifest) error {
 	out.Write(bytes.TrimSuffix(data, []byte(`[],"entries":[]}`)))
 	out.WriteByte('[')
 	for i := range m.Outcomes {
-		if data, err = json.Marshal(&m.Outcomes[i]); err != nil {
-			return err
-		}
 		if i > 0 {
 			out.WriteByte(',')
 		}
+		data = m.Outcomes[i].AppendJSON(data[:0])
 		out.Write(data)
 	}
 	out.WriteString(`],"entries":[`)

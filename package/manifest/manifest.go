@@ -118,3 +118,22 @@ func (m *Manifest) Count() {
 		}
 	}
 }
+
+// AppendJSON appends the entry as encoding/json would write it: the record of the item.
+func (e *Entry) AppendJSON(b []byte) []byte {
+	o := artifacts.NewObject(b)
+	o.Number("number", int64(e.Number))
+	e.Item.AppendMembers(o)
+	o.Number("size", e.Size)
+	o.Text("sha256", e.SHA256)
+	o.MaybeText("sha1", e.SHA1)
+	o.MaybeText("md5", e.MD5)
+	o.Number("volume", int64(e.Volume))
+	if len(e.Parts) > 0 {
+		o.Value("parts", e.Parts)
+	}
+	o.MaybeNumber("padding", e.Padding)
+	o.MaybeText("cut", e.Cut)
+	o.MaybeText("changed", e.Changed)
+	return o.End()
+}
