@@ -115,6 +115,7 @@ type parser struct {
 
 	entry Entry // the one that is read
 	open  bool  // there is one
+	bare  bool  // it is text before the first entry, or behind one that grew too long
 	more  []byte
 }
 
@@ -133,6 +134,7 @@ func (p *parser) run(r io.Reader) {
 				return
 			}
 			p.start(&line, stamp, at)
+			p.bare = false
 		case p.Comment != "" && strings.HasPrefix(line.Text, p.Comment):
 		case p.Single:
 			if line.Text != "" && !(p.flush() && p.yield(timeline.Event{}, fmt.Errorf("line at offset %d is no entry of %s: %s", line.Offset, p.Name, Shorten(line.Text)))) {
@@ -149,6 +151,7 @@ func (p *parser) run(r io.Reader) {
 				return
 			}
 			p.start(&line, dates.Stamp{}, 0)
+			p.bare = true
 		}
 	}
 	p.flush()
@@ -180,7 +183,10 @@ func (p *parser) flush() bool {
 		p.more = p.more[:0]
 	}
 	e.Type, e.Desc, e.Message, e.Damage, e.Skip, e.Fields = p.Type, p.Desc, "", nil, false, e.Fields[:0]
-	if p.read != nil {
+	switch {
+	case p.bare:
+		e.Add("body", e.Text)
+	case p.read != nil:
 		p.read(e)
 	}
 	if e.Damage != nil {

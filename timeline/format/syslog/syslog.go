@@ -117,11 +117,7 @@ func sure(line string) bool {
 // read gives the entry in plaso's shape, syslog:line (entries without a sender: syslog:comment).
 func read(e *textlog.Entry) {
 	var h header
-	if e.At == 0 && e.Stamp.IsZero() { // it begins no entry
-		h.priority, h.body = -1, e.Text
-	} else {
-		h.read(e.Text, e.At)
-	}
+	h.read(e.Text, e.At)
 	if h.comment {
 		e.Type = "syslog:comment"
 	}

@@ -102,12 +102,16 @@ func Bench(b *testing.B, formats timeline.Formats, name, text string) {
 	}
 	b.Run(f.Name, func(b *testing.B) {
 		b.SetBytes(int64(len(text)))
+		start := cpu()
 		for b.Loop() {
 			for _, err := range f.Parse(timeline.Input{Name: name, ModTime: Modified, R: strings.NewReader(text)}) {
 				if err != nil {
 					b.Fatal(err)
 				}
 			}
+		}
+		if took := cpu() - start; took > 0 {
+			b.ReportMetric(float64(b.N)*float64(len(text))/1e6/took.Seconds(), "MB/cpu-s")
 		}
 	})
 }

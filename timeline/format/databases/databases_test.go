@@ -1,0 +1,93 @@
+package databases
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"spor/timeline"
+	"spor/timeline/textlog/textlogtest"
+)
+
+var cases = []textlogtest.Case{
+	{
+		Format: "postgresql", Name: "/var/log/postgresql/postgresql-12-main.log",
+		Text: "2022-04-12 00:24:24.741 UTC [9158] postgres@app FATAL:  password authentication failed for user \"postgres\"\n2022-04-12 00:24:24.741 UTC [9158] postgres@app DETAIL:  User \"postgres\" has no password assigned.\n\tConnection matched line 96\n" +
+			"2021-09-28 09:22:19.536 UTC:192.0.2.7(5432):eve@app:[127]:FATAL:  role \"eve\" does not exist\n2022-07-15 23:04:27 AEST [203851-1] u@d LOG:  statement: select 1\n",
+		Want: []string{
+			`"message":"[FATAL] password authentication failed for user \"postgres\"","datetime":"2022-04-12T00:24:24.741000+00:00","timestamp":1649723064741000,"timestamp_desc":"Content Modification Time","data_type":"postgresql:application_log:entry","parser":"","host":"","path":"","offset":0,"sha256":"","pid":9158,"username":"postgres","database":"app","severity":"FATAL","action":"login_failed","authentication_result":"failure","body":"password authentication failed for user \"postgres\""}`,
+			`"severity":"DETAIL","body":"User \"postgres\" has no password assigned.\n\tConnection matched line 96"}`,
+			`"pid":127,"ip_address":"192.0.2.7","port":5432,"username":"eve","database":"app","severity":"FATAL","action":"login_failed","authentication_result":"failure"`,
+			`"time_zone":"AEST","pid":203851,"username":"u","database":"d","severity":"LOG","action":"query","query":"select 1","zone_assumed":"UTC"}`,
+		},
+	},
+	{
+		Format: "postgresql_csv", Name: "/x.csv",
+		Text: `2022-04-12 00:24:24.741 UTC,"eve","app",9158,"192.0.2.7:50000",6254c4c8.23c6,2,"authentication",2022-04-12 00:24:24 UTC,3/5,0,FATAL,28P01,"password authentication failed for user ""eve""","detail ` + "\nof two lines\"" + `,,,,,,,,"psql","client backend",,0` + "\n",
+		Want: []string{`"username":"eve","database":"app","pid":9158,"ip_address":"192.0.2.7","port":50000,"session":"6254c4c8.23c6","command_tag":"authentication","severity":"FATAL","sql_state":"28P01","action":"login_failed","authentication_result":"failure","body":"password authentication failed for user \"eve\"","detail":"detail \nof two lines","application":"psql"}`},
+	},
+	{
+		Format: "postgresql_json", Name: "/x.json", Text: `{"timestamp":"2022-04-12 00:24:24.741 UTC","user":"eve","dbname":"app","pid":9158,"remote_host":"192.0.2.7","remote_port":5000,"error_severity":"FATAL","message":"role \"eve\" does not exist"}` + "\n",
+		Want: []string{`"message":"role \"eve\" does not exist","datetime":"2022-04-12T00:24:24.741000+00:00"`},
+	},
+	{
+		Format: "mysql", Name: "/var/log/mysql/error.log",
+		Text: "130324  0:04:00 [Warning] Access denied for user 'root'@'192.0.2.7' (using password: NO)\n2021-10-28T08:06:45.411498Z 25 [Note] [MY-010926] [Server] Access denied for user 'seb'@'192.0.2.8' (using password: NO)\n" +
+			"2015-10-07  8:25:38 139845235329792 [Warning] something\nelse\n2023-07-31T08:34:16.116872Z\t   14 Connect\troot@192.0.2.9 on app using TCP/IP\n\t\t   14 Query\tselect *\nfrom t\n",
+		Want: []string{
+			`"datetime":"2013-03-24T00:04:00.000000+00:00"`,
+			`"connection":25,"severity":"Note","message_identifier":"MY-010926","subsystem":"Server","action":"login_failed","authentication_result":"failure","username":"seb","ip_address":"192.0.2.8"`,
+			`"message":"[Warning] something\nelse"`,
+			`"connection":14,"mysql_command":"Connect","action":"login","authentication_result":"success","username":"root","ip_address":"192.0.2.9","database":"app"`,
+			`"datetime":"2023-07-31T08:34:16.116872+00:00","timestamp":1690792456116872,"timestamp_desc":"Content Modification Time","data_type":"mysql:log:entry","parser":"","host":"","path":"","offset":348,"sha256":"","time_of_line_before":true,"connection":14,"mysql_command":"Query","action":"query","query":"select *\nfrom t"}`,
+		},
+	},
+	{
+		Format: "mysql_slow", Name: "/var/log/mysql/slow.log",
+		Text: "# Time: 2026-03-09T09:00:00.5Z\n# User@Host: root[root] @ localhost [192.0.2.7]  Id:     5\n# Query_time: 2.000112  Lock_time: 0.000000 Rows_sent: 1  Rows_examined: 0\nuse app;\nSET timestamp=1700000000;\nselect sleep(2);\n# User@Host: a[a] @ h []  Id: 6\nselect 2;\n",
+		Want: []string{
+			`"datetime":"2023-11-14T22:13:20.000000+00:00","timestamp":1700000000000000,"timestamp_desc":"Content Modification Time","data_type":"mysql:slow_log:entry","parser":"","host":"","path":"","offset":31,"sha256":"","username":"root","remote_host":"localhost","ip_address":"192.0.2.7","connection":5,"query_time":"2.000112","lock_time":"0.000000","rows_sent":"1","rows_examined":"0","database":"app","action":"query_slow","query":"select sleep(2);"}`,
+			`"datetime":"2026-03-09T09:00:00.500000+00:00"`,
+		},
+	},
+}
+
+func TestFormats(t *testing.T) { textlogtest.Run(t, Formats, cases) }
+
+func FuzzFormats(f *testing.F) { textlogtest.Fuzz(f, Formats, cases) }
+
+// TestCorpus holds the parsers against plaso's and CrowdSec's counts.
+func TestCorpus(t *testing.T) {
+	dir := os.Getenv("SPOR_CORPUS")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "..", "shared", "corpus")
+	}
+	for _, tt := range []struct {
+		name   string
+		events int
+	}{
+		{"applog/log2timeline-plaso/postgresql.log", 20},
+		{"crowdsec-log/crowdsecurity-hub/pgsql-logs/pgsql-logs.log", 6},
+		{"crowdsec-log/crowdsecurity-hub/mysql-logs/mysql-logs.log", 4},
+	} {
+		b, err := os.ReadFile(filepath.Join(dir, tt.name))
+		if err != nil {
+			t.Skipf("SKIPPED: the corpus is not here: %v", err)
+		}
+		f := timeline.Formats(Formats).Find(tt.name, b)
+		if f == nil {
+			t.Errorf("%s: not known", tt.name)
+			continue
+		}
+		if events, errs := textlogtest.Read(f, tt.name, string(b)); len(events) != tt.events || errs != nil {
+			t.Errorf("%s: %d events, %v, want %d", tt.name, len(events), errs, tt.events)
+		}
+	}
+}
+
+func BenchmarkFormats(b *testing.B) {
+	for _, c := range cases[:1] {
+		textlogtest.Bench(b, Formats, c.Name, c.Text+"2022-04-12 00:24:24.741 UTC [9158] postgres@app LOG:  connection received: host=192.0.2.7 port=50022\n")
+	}
+	textlogtest.Bench(b, Formats, "/error.log", "2021-10-28T08:06:45.411498Z 25 [Note] [MY-010926] [Server] Access denied for user 'seb'@'192.0.2.8' (using password: NO)\n2023-07-31T08:34:16.116872Z\t   14 Query\tselect * from t where a=b and c=d order by e\n")
+}
