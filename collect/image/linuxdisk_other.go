@@ -14,6 +14,7 @@ import (
 	"spor/collect/rawfile/ext4"
 	"spor/collect/rawfile/fat"
 	"spor/collect/rawfile/tree"
+	"spor/collect/rawfile/xfs"
 )
 
 // A mountable is a volume that can stand in the tree of a Linux.
@@ -41,6 +42,11 @@ func (v volume) mountable() (m mountable, err error) {
 		var e *ext4.Volume
 		if e, err = ext4.Open(v, v.size); err == nil {
 			m.fs, m.uuid, m.label = e, e.UUID, e.Label
+		}
+	case partition.XFS:
+		var x *xfs.Volume
+		if x, err = xfs.Open(v, v.size); err == nil {
+			m.fs, m.uuid, m.label = x, x.UUID, x.Label
 		}
 	case partition.FAT, partition.ExFAT:
 		var f *fat.Volume
