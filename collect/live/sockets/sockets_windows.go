@@ -18,6 +18,10 @@ var (
 	iphlpapi                = windows.NewLazySystemDLL("iphlpapi.dll")
 	procGetExtendedTCPTable = iphlpapi.NewProc("GetExtendedTcpTable")
 	procGetExtendedUDPTable = iphlpapi.NewProc("GetExtendedUdpTable")
+	procTCPOwner            = iphlpapi.NewProc("GetOwnerModuleFromTcpEntry")
+	procTCP6Owner           = iphlpapi.NewProc("GetOwnerModuleFromTcp6Entry")
+	procUDPOwner            = iphlpapi.NewProc("GetOwnerModuleFromUdpEntry")
+	procUDP6Owner           = iphlpapi.NewProc("GetOwnerModuleFromUdp6Entry")
 )
 
 // maxTable bounds one table, in bytes: some 400,000 connections.
@@ -28,6 +32,7 @@ type table struct {
 	proc          *windows.LazyProc
 	family        uint32
 	module, owner class
+	service       *windows.LazyProc // names the service within a process that has several
 }
 
 type class struct {
@@ -36,10 +41,10 @@ type class struct {
 }
 
 var tables = []table{
-	{procGetExtendedTCPTable, windows.AF_INET, class{8, tcp4Module}, class{5, tcp4Owner}}, // TCP_TABLE_OWNER_MODULE_ALL, …_PID_ALL
-	{procGetExtendedTCPTable, windows.AF_INET6, class{8, tcp6Module}, class{5, tcp6Owner}},
-	{procGetExtendedUDPTable, windows.AF_INET, class{2, udp4Module}, class{1, udp4Owner}}, // UDP_TABLE_OWNER_MODULE, …_PID
-	{procGetExtendedUDPTable, windows.AF_INET6, class{2, udp6Module}, class{1, udp6Owner}},
+	{procGetExtendedTCPTable, windows.AF_INET, class{8, tcp4Module}, class{5, tcp4Owner}, procTCPOwner}, // TCP_TABLE_OWNER_MODULE_ALL, …_PID_ALL
+	{procGetExtendedTCPTable, windows.AF_INET6, class{8, tcp6Module}, class{5, tcp6Owner}, procTCP6Owner},
+	{procGetExtendedUDPTable, windows.AF_INET, class{2, udp4Module}, class{1, udp4Owner}, procUDPOwner}, // UDP_TABLE_OWNER_MODULE, …_PID
+	{procGetExtendedUDPTable, windows.AF_INET6, class{2, udp6Module}, class{1, udp6Owner}, procUDP6Owner},
 }
 
 func collect(ctx context.Context, _ *artifacts.Host, rec artifacts.Recorder) error {
@@ -95,7 +100,13 @@ func collect(ctx context.Context, _ *artifacts.Host, rec artifacts.Recorder) err
 func (t table) read() ([]Socket, error) {
 	b, err := t.get(t.module)
 	if err == nil {
-		return t.module.layout.rows(b)
+		rows, err := t.module.layout.rows(b)
+		for i := range rows {
+			if row, tagged := t.module.layout.tagged(b, i); tagged && len(rows[i].Owners) == 1 {
+				rows[i].Owners[0].Unit = t.unit(row)
+			}
+		}
+		return rows, err
 	}
 	b, errOwner := t.get(t.owner)
 	if errOwner != nil {
@@ -103,6 +114,23 @@ func (t table) read() ([]Socket, error) {
 	}
 	rows, errRows := t.owner.layout.rows(b)
 	return rows, errors.Join(fmt.Errorf("%s sockets: when they were made: %w", t.owner.layout.protocol, err), errRows)
+}
+
+// unit asks which service a row belongs to. Where the system does not say, services.jsonl tells which run in the process.
+func (t table) unit(row []byte) string {
+	const basic = 0             // TCPIP_OWNER_MODULE_INFO_BASIC
+	buf := make([]uint64, 4096) // TCPIP_OWNER_MODULE_BASIC_INFO: pointers to two strings, which lie behind them
+	n := uint32(8 * len(buf))
+	r, _, err := winapi.Call(t.service, uintptr(unsafe.Pointer(&row[0])), basic, uintptr(unsafe.Pointer(&buf[0])), uintptr(unsafe.Pointer(&n)))
+	if err != nil || r != 0 {
+		return ""
+	}
+	at := *(*uintptr)(unsafe.Pointer(&buf[0])) - uintptr(unsafe.Pointer(&buf[0]))
+	whole := unsafe.Slice((*byte)(unsafe.Pointer(&buf[0])), 8*len(buf))
+	if at >= uintptr(len(whole)) {
+		return ""
+	}
+	return winapi.DecodeBytes(whole[at:])
 }
 
 func (t table) get(c class) ([]byte, error) {

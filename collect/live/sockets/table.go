@@ -64,6 +64,14 @@ func (l layout) rows(b []byte) ([]Socket, error) {
 	return all, nil
 }
 
+// tagged gives a row of a table that rows has read, and tells whether a service is named in it: the first of the 16
+// numbers at its end (OwningModuleInfo) is the service's tag then.
+func (l layout) tagged(b []byte, i int) (row []byte, tagged bool) {
+	const info = 16 * 8
+	row = b[l.header+i*l.row:][:l.row]
+	return row, l.created >= 0 && binary.LittleEndian.Uint64(row[l.row-info:]) != 0
+}
+
 func (l layout) socket(row []byte) Socket {
 	number := func(at int) uint32 { return binary.LittleEndian.Uint32(row[at:]) }
 	port := func(at int) uint16 { return binary.BigEndian.Uint16(row[at:]) } // in network order

@@ -76,3 +76,22 @@ func FuzzRows(f *testing.F) {
 		}
 	})
 }
+
+func TestTagged(t *testing.T) {
+	for _, l := range []layout{tcp4Module, tcp6Module, udp4Module, udp6Module, tcp4Owner, udp4Owner} {
+		plain, tag := make([]byte, l.row), make([]byte, l.row)
+		if l.created >= 0 {
+			tag[l.created+8] = 3 // the module's numbers stand behind the time, but for udp, where flags come between
+			if l.protocol == "udp" || l.protocol == "udp6" {
+				tag[l.created+8], tag[l.row-128] = 0, 3
+			}
+		}
+		b := tableOf(l, 2, plain, tag)
+		if row, tagged := l.tagged(b, 0); tagged || len(row) != l.row {
+			t.Errorf("%s: a row of %d bytes without a tag has one (%v)", l.protocol, len(row), tagged)
+		}
+		if _, tagged := l.tagged(b, 1); tagged != (l.created >= 0) {
+			t.Errorf("%s: tagged is %v", l.protocol, tagged)
+		}
+	}
+}
