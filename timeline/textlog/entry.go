@@ -56,10 +56,10 @@ func (f *Fields) Digits(name, text string) bool {
 	return ok
 }
 
-// Atoi reads a decimal number of up to 18 digits.
+// Atoi reads a decimal number that fits in 64 bits.
 func Atoi(s string) (n int64, ok bool) {
 	digits := strings.TrimPrefix(s, "-")
-	if digits == "" || len(digits) > 18 {
+	if digits == "" || len(digits) > 19 {
 		return 0, false
 	}
 	for i := range len(digits) {
@@ -67,6 +67,9 @@ func Atoi(s string) (n int64, ok bool) {
 			return 0, false
 		}
 		n = n*10 + int64(digits[i]-'0')
+	}
+	if n < 0 { // 19 digits can be too many
+		return 0, false
 	}
 	if len(digits) < len(s) {
 		n = -n

@@ -1,0 +1,99 @@
+// Package mail reads the logs that mail servers write themselves, apart from syslog: Exim's main, reject and panic log (The
+// Exim Specification 4.97, 53) and Dovecot's (doc.dovecot.org, Logging), also with labels of multilog. What the words mean
+// is in package daemons.
+package mail
+
+import (
+	"strings"
+
+	"spor/timeline"
+	"spor/timeline/dates"
+	"spor/timeline/format/daemons"
+	"spor/timeline/textlog"
+)
+
+// Formats are the parsers of this package.
+var Formats = []*timeline.Format{
+	(&textlog.Dialect{Name: "dovecot", Type: "dovecot:log:entry", Begin: dovecotBegin, Read: dovecot}).Format(),
+	(&textlog.Dialect{Name: "exim", Type: "exim:log:entry", Begin: eximBegin, Sure: eximSure, Read: exim}).Format(),
+}
+
+// dovecotBegin reads a date and " imap-login: Info: ", " auth-worker(5): Info: ".
+func dovecotBegin(line string) (dates.Stamp, int, bool) {
+	s, n := dates.TAI64N(line)
+	if n == 0 {
+		if s, n = dates.BSD(line); n == 0 {
+			s, n = dates.ISO(line)
+		}
+	}
+	if n == 0 || n >= len(line) || line[n] != ' ' {
+		return s, 0, false
+	}
+	at, _ := level(line[n:min(len(line), n+200)])
+	return s, n, at > 0 || s.Zoned && line[0] == '@'
+}
+
+// level finds ": Info: " and the like, and its end.
+func level(s string) (at, end int) {
+	for _, word := range [...]string{": Info: ", ": Error: ", ": Warning: ", ": Debug: ", ": Fatal: ", ": Panic: "} {
+		if at := strings.Index(s, word); at >= 0 {
+			return at, at + len(word)
+		}
+	}
+	return -1, 0
+}
+
+func dovecot(e *textlog.Entry) {
+	words := strings.TrimPrefix(e.Words(), " ")
+	at, end := level(words)
+	service, said := "dovecot", words
+	if at >= 0 {
+		service, said = words[:at], words[end:]
+		e.Add("severity", words[at+2:end-2])
+	} else if name, rest, ok := strings.Cut(words, ": "); ok {
+		service, said = name, rest
+	}
+	e.Add("reporter", service)
+	switch {
+	case strings.HasPrefix(service, "auth("): // who is told before the level
+		daemons.Read(&e.Fields, "dovecot", words)
+	case strings.Contains(said, "rip="):
+		daemons.Read(&e.Fields, "dovecot", e.Join(service, ": ", said))
+	default:
+		daemons.Read(&e.Fields, "dovecot", said)
+	}
+	e.Add("body", said)
+	e.Message = e.Join("[", service, "] ", said)
+}
+
+func eximBegin(line string) (dates.Stamp, int, bool) {
+	s, n := dates.ISO(line)
+	return s, n, n > 0 && n < len(line) && line[n] == ' '
+}
+
+// eximSure tells a line with a message's identifier or one of Exim's sentences.
+func eximSure(line string) bool {
+	_, n := dates.ISO(line)
+	var f textlog.Fields
+	if n > 0 && n < len(line) {
+		daemons.Exim(&f, strings.TrimPrefix(line[n:], " "))
+	}
+	return len(f) > 0 || strings.Contains(line, " exim ") || strings.Contains(line, "queue run")
+}
+
+func exim(e *textlog.Entry) {
+	words := strings.TrimSpace(e.Words())
+	said := words
+	if host, rest, ok := strings.Cut(words, " exim["); ok && strings.IndexByte(host, ' ') < 0 { // through a collector
+		if _, rest, ok = strings.Cut(rest, "]: "); ok {
+			e.Add("hostname", host)
+			said = rest
+		}
+	}
+	daemons.Exim(&e.Fields, said)
+	e.Add("body", said)
+	e.Message = said
+	if said == "" {
+		e.Message = "(empty line)"
+	}
+}

@@ -1,0 +1,91 @@
+package mail
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"spor/timeline/textlog/textlogtest"
+)
+
+var cases = []textlogtest.Case{
+	{
+		Format: "exim", Name: "/var/log/exim4/mainlog",
+		Text: "2026-03-09 09:00:00 1ahr79-0006jK-G9 <= a@example.com H=mail.example.com (helo) [192.0.2.7] P=esmtpsa A=plain_server:alice S=1234 id=x@y\n2026-03-09 09:00:01 1ahr79-0006jK-G9 => b@example.org R=dnslookup T=remote_smtp H=mx [192.0.2.8]\n" +
+			"2026-03-09 09:00:02 login authenticator failed for (x) [192.0.2.9]: 535 Incorrect authentication data (set_id=brian)\n2026-03-09 09:00:03 1ahr79-0006jK-G9 Completed\n",
+		Want: []string{
+			`"queue_identifier":"1ahr79-0006jK-G9","action":"mail_received","sender":"a@example.com","ip_address":"192.0.2.7","authentication_method":"plain_server","username":"alice","size":1234,"message_identifier":"x@y"`,
+			`"action":"mail_delivered","authentication_result":"success","recipient":"b@example.org"`,
+			`"action":"login_failed","authentication_result":"failure","authentication_method":"login","ip_address":"192.0.2.9","username":"brian"`,
+			`"action":"mail_removed"`,
+		},
+	},
+	{
+		Format: "dovecot", Name: "/var/log/dovecot.log",
+		Text: "Mar 09 09:38:03 pop3-login: Info: Aborted login (auth failed, 1 attempts in 2 secs): user=<grace>, method=PLAIN, rip=192.0.2.7\nMar 09 09:38:04 imap-login: Info: Login: user=<alice>, method=PLAIN, rip=192.0.2.8, lip=10.0.0.1, mpid=5, session=<ab>\n",
+		Want: []string{
+			`"reporter":"pop3-login","action":"login_failed","authentication_result":"failure","username":"grace","authentication_method":"PLAIN","ip_address":"192.0.2.7","service":"pop3-login"`,
+			`"action":"login","authentication_result":"success","username":"alice","authentication_method":"PLAIN","ip_address":"192.0.2.8","session":"ab"`,
+		},
+	},
+}
+
+func TestFormats(t *testing.T) { textlogtest.Run(t, Formats, cases) }
+
+func FuzzFormats(f *testing.F) { textlogtest.Fuzz(f, Formats, cases) }
+
+// TestFail2ban asks that the address of an attack is found where fail2ban's own tests find it.
+func TestFail2ban(t *testing.T) {
+	dir := os.Getenv("SPOR_CORPUS")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "..", "shared", "corpus")
+	}
+	for _, tt := range []struct {
+		name         string
+		format       int
+		found, lines int
+	}{
+		{"exim", 1, 47, 48},    // the one has its date behind a host and a process
+		{"dovecot", 0, 11, 12}, // the one is syslog's; its other lines are counted in package syslog
+	} {
+		b, err := os.ReadFile(filepath.Join(dir, "fail2ban-log", "fail2ban-fail2ban", tt.name))
+		if err != nil {
+			t.Skipf("SKIPPED: the corpus is not here: %v", err)
+		}
+		var want struct {
+			Match bool
+			Host  string
+		}
+		found, all := 0, 0
+		for line := range strings.Lines(string(b)) {
+			spec, ok := strings.CutPrefix(line, "# failJSON:")
+			if ok {
+				want.Match = false
+				json.Unmarshal([]byte(spec), &want)
+				continue
+			}
+			if line[0] == '#' || strings.TrimSpace(line) == "" || !want.Match || strings.Contains(line, " dovecot") && tt.name == "dovecot" {
+				continue
+			}
+			want.Match = false
+			all++
+			events, _ := textlogtest.Read(Formats[tt.format], "/x", line)
+			if f, ok := events[0].Get("ip_address"); ok && f.String() == want.Host {
+				found++
+				continue
+			}
+			t.Logf("%s: %s is not found in %s", tt.name, want.Host, line)
+		}
+		if found != tt.found || all != tt.lines {
+			t.Errorf("%s: the address is found in %d of %d lines, want %d of %d", tt.name, found, all, tt.found, tt.lines)
+		}
+	}
+}
+
+func BenchmarkFormats(b *testing.B) {
+	for _, c := range cases {
+		textlogtest.Bench(b, Formats, c.Name, c.Text)
+	}
+}

@@ -1,0 +1,64 @@
+package security
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"spor/timeline"
+	"spor/timeline/textlog/textlogtest"
+)
+
+var cases = []textlogtest.Case{
+	{
+		Format: "suricata_eve", Name: "/var/log/suricata/eve.json",
+		Text: `{"timestamp":"2022-07-10T23:50:05.533101+0000","flow_id":125,"in_iface":"bond0","event_type":"alert","src_ip":"192.0.2.7","src_port":52812,"dest_ip":"198.51.100.7","dest_port":80,"proto":"TCP","metadata":{"flowbits":["a","b"]},"alert":{"action":"allowed","gid":1,"signature_id":2009,"signature":"ET SCAN \"x\"","severity":2},"http":{"url":"/a"}}` + "\n" + `{"timestamp":"2022-07-10T23:50:05` + "\n",
+		Want: []string{
+			`"message":"[alert] 192.0.2.7 -> 198.51.100.7 ET SCAN \"x\"","datetime":"2022-07-10T23:50:05.533101+00:00","timestamp":1657497005533101,"timestamp_desc":"Content Modification Time","data_type":"suricata:eve:event","parser":"","host":"","path":"","offset":0,"sha256":"","flow":125,"interface":"bond0","event_type":"alert","ip_address":"192.0.2.7","port":52812,"destination_ip":"198.51.100.7","destination_port":80,"protocol":"TCP","event_action":"allowed","signature_identifier":2009,"signature":"ET SCAN \"x\"","severity":2,"url":"/a","action":"alert"}`,
+		},
+		Errors: 1,
+	},
+	{Format: "suricata_fast", Name: "/fast.log", Text: "07/11/2022-10:29:01.860293  [**] [1:2200074:2] SURICATA TCPv4 invalid checksum [**] [Classification: Generic] [Priority: 3] {TCP} 192.0.2.7:28487 -> 198.51.100.7:80\n", Want: []string{`"signature":"SURICATA TCPv4 invalid checksum","signature_identifier":2200074,"category":"Generic","severity":3,"protocol":"TCP","ip_address":"192.0.2.7","port":28487,"destination_ip":"198.51.100.7","destination_port":80`}},
+	{
+		Format: "zeek", Name: "/conn.log", Text: "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n#open\t2026-03-09-09-00-00\n#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\tduration\n#types\ttime\n1700000000.250000\tCab\t192.0.2.7\t5\t198.51.100.7\t80\ttcp\thttp\t-\n#close\t2026\n",
+		Want: []string{`"log":"conn","flow":"Cab","ip_address":"192.0.2.7","port":5,"destination_ip":"198.51.100.7","destination_port":80,"protocol":"tcp","service":"http"}`},
+	},
+	{Format: "zeek_json", Name: "/conn.log", Text: `{"ts":1700000000.25,"uid":"Cab","id.orig_h":"192.0.2.7","id.orig_p":5,"id.resp_h":"198.51.100.7","new":1.5}` + "\n", Want: []string{`"flow":"Cab","ip_address":"192.0.2.7","port":5,"destination_ip":"198.51.100.7","new":"1.5"}`}},
+	{Format: "fail2ban", Name: "/var/log/fail2ban.log", Text: "2026-03-09 09:00:00,123 fail2ban.actions        [1234]: NOTICE  [sshd] Ban 192.0.2.7\n", Want: []string{`"reporter":"fail2ban.actions","pid":1234,"severity":"NOTICE","action":"banned","jail":"sshd","ip_address":"192.0.2.7"`}},
+	{Format: "clamav", Name: "/var/log/clamav/clamav.log", Text: "Mon Mar  9 09:00:00 2026 -> /tmp/a: b: Eicar-Signature FOUND\n", Want: []string{`"action":"malware_found","filename":"/tmp/a: b","threat_name":"Eicar-Signature"`}},
+	{Format: "defender_linux", Name: "/var/log/microsoft/mdatp/microsoft_defender.log", Text: "[8732][2026-03-09 09:00:00.123456 UTC][info]: started\n", Want: []string{`"datetime":"2026-03-09T09:00:00.123456+00:00"`}},
+	{Format: "firewalld", Name: "/var/log/firewalld", Text: "2026-03-09 09:00:00 ERROR: INVALID_ZONE: x\n", Want: []string{`"action":"firewall_error","reason":"INVALID_ZONE: x"`}},
+}
+
+func TestFormats(t *testing.T) { textlogtest.Run(t, Formats, cases) }
+
+func FuzzFormats(f *testing.F) { textlogtest.Fuzz(f, Formats, cases) }
+
+// TestCorpus holds the parsers against CrowdSec's counts.
+func TestCorpus(t *testing.T) {
+	dir := os.Getenv("SPOR_CORPUS")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "..", "shared", "corpus")
+	}
+	for name, want := range map[string]int{"suricata-logs-evelog/suricata-logs-evelog.log": 8, "suricata-logs-fastlog/suricata-logs-fastlog.log": 4} {
+		b, err := os.ReadFile(filepath.Join(dir, "crowdsec-log", "crowdsecurity-hub", name))
+		if err != nil {
+			t.Skipf("SKIPPED: the corpus is not here: %v", err)
+		}
+		f := timeline.Formats(Formats).Find(name, b)
+		if f == nil {
+			t.Errorf("%s: not known", name)
+			continue
+		}
+		if events, errs := textlogtest.Read(f, name, string(b)); len(events) != want || errs != nil {
+			t.Errorf("%s: %d events, %v, want %d", name, len(events), errs, want)
+		}
+	}
+}
+
+func BenchmarkFormats(b *testing.B) {
+	textlogtest.Bench(b, Formats, "/eve.json", `{"timestamp":"2022-07-10T23:50:05.533101+0000","flow_id":125,"in_iface":"bond0","event_type":"alert","src_ip":"192.0.2.7","src_port":52812,"dest_ip":"198.51.100.7","dest_port":80,"proto":"TCP","metadata":{"flowbits":["a","b"]},"alert":{"action":"allowed","gid":1,"signature_id":2009,"signature":"ET SCAN x","severity":2},"http":{"url":"/a"}}`+"\n")
+	for _, i := range []int{1, 4} {
+		textlogtest.Bench(b, Formats, cases[i].Name, cases[i].Text)
+	}
+}
