@@ -66,3 +66,63 @@ func (r exceptions) Note(o artifacts.Outcome) {
 		r.Recorder.Note(o)
 	}
 }
+
+// A Value is what a value of a registry key says in text.
+type Value struct {
+	Key   artifacts.Path
+	Name  string
+	Texts []string // one, or those of a list; variables stand as they are
+}
+
+// Values gives the values that patterns of keys and values name, by the place of the pattern in the list. What cannot
+// be read is noted.
+func Values(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, pairs []artifacts.KeyValue) ([][]Value, error) {
+	e := newExpander(h)
+	all := make([][]Value, len(pairs))
+	for i := range pairs {
+		patterns, _ := e.keys(pairs[i].Key)
+		for _, p := range patterns {
+			c := values{Recorder: rec}
+			want := wantedKey{p, &pairs[i].Value}
+			w := keyWalk{ctx: ctx, registry: h.Registry, rec: &c, want: &want}
+			if err := w.run(); err != nil {
+				return all, err
+			}
+			all[i] = append(all[i], c.all...)
+		}
+	}
+	return all, nil
+}
+
+// values is a recorder that keeps the texts of what is recorded.
+type values struct {
+	artifacts.Recorder
+	all []Value
+}
+
+// maxTexts bounds what one pattern may give.
+const maxTexts = 20_000
+
+func (c *values) Record(v any) error {
+	r, ok := v.(registryRecord)
+	if !ok || r.Value == nil || len(c.all) == maxTexts {
+		return nil
+	}
+	got := Value{Key: r.Key, Name: *r.Value}
+	switch data := r.Data.(type) {
+	case string:
+		got.Texts = []string{data}
+	case []string:
+		got.Texts = data
+	default:
+		return nil
+	}
+	c.all = append(c.all, got)
+	return nil
+}
+
+func (c *values) Note(o artifacts.Outcome) {
+	if o.Status != artifacts.Collected && o.Status != artifacts.Absent {
+		c.Recorder.Note(o)
+	}
+}

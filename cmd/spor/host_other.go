@@ -3,17 +3,22 @@
 package main
 
 import (
+	"slices"
+
 	"spor/artifacts"
 	"spor/artifacts/configured"
 	"spor/artifacts/listing"
+	"spor/artifacts/registered"
 	"spor/artifacts/shadow"
 	"spor/timeline"
 	"spor/timeline/formats"
 )
 
-// places are the collectors of files that no definition can name: those that a configuration names, and the listing of
-// all.
-func places() []*artifacts.Collector { return append(configured.All(), listing.Collector, shadow.List) }
+// places are the collectors of files that no definition can name: those that a configuration or a setting names, the
+// listing of all, and the shadow copies of an image.
+func places() []*artifacts.Collector {
+	return slices.Concat(configured.All(), registered.All(), []*artifacts.Collector{listing.Collector, shadow.List})
+}
 
 // parsers are the formats that the run's own timeline is made from.
 func parsers() timeline.Formats { return formats.All() }
