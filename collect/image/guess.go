@@ -8,7 +8,6 @@ import (
 	"spor/artifacts"
 	"spor/collect/live/clock"
 	"spor/collect/live/identity"
-	"spor/collect/registry"
 )
 
 // linux fills in what a Linux tree says of itself. What time it is there nobody can say; its zone is that of the day
@@ -37,7 +36,7 @@ func windows(h *artifacts.Host, t windowsTree) {
 	if t.child(t.child(".", "windows"), "system32") == "" {
 		return // a volume without a Windows on it
 	}
-	registry.Describe(h, func(o artifacts.Outcome) {
+	hives(h, func(o artifacts.Outcome) {
 		o.Source = source
 		h.Limits = append(h.Limits, o)
 	})
