@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"spor/artifacts"
+	"spor/collect/image/lvm"
 	"spor/collect/image/partition"
 	"spor/collect/rawfile/ext4"
 	"spor/collect/rawfile/fat"
@@ -174,9 +175,36 @@ func fstab(t *tree.Tree) map[string]artifacts.Path {
 	return places
 }
 
-// joined adds to the volumes of a disk what is made of several.
-func joined(all []volume, _ func(status artifacts.Status, format string, args ...any)) []volume {
-	return all
+// joined adds to the volumes of a disk what LVM makes of them.
+func joined(all []volume, say func(status artifacts.Status, format string, args ...any)) []volume {
+	var physical []lvm.Physical
+	others := make([]volume, 0, len(all))
+	for _, v := range all {
+		if v.kind != partition.LVM {
+			others = append(others, v)
+			continue
+		}
+		physical = append(physical, lvm.Physical{ReaderAt: v, Size: v.size, Name: v.name})
+	}
+	logical, notes := lvm.Read(physical)
+	for _, note := range notes {
+		say(artifacts.Failed, "%s", note)
+	}
+	for _, l := range logical {
+		others = append(others, volume{ReaderAt: l, size: l.Size(), name: l.String(), kind: partition.FileSystem(l, l.Size()), names: lowered(l.Names())})
+	}
+	if len(physical) > 0 && len(logical) == 0 && len(notes) == 0 {
+		say(artifacts.Skipped, "the disk has physical volumes of LVM and no logical ones")
+	}
+	return others
+}
+
+// lowered gives names as fstab's are compared.
+func lowered(names []string) []string {
+	for i, name := range names {
+		names[i] = strings.ToLower(name)
+	}
+	return names
 }
 
 // otherDrive opens a volume that is not NTFS under a letter.
