@@ -5,16 +5,14 @@ import (
 	"spor/timeline"
 	"spor/timeline/format/evt"
 	"spor/timeline/format/evtx"
-	"spor/timeline/format/syslog"
 	"spor/timeline/format/utmp"
 )
 
 // All gives the parsers in the order they are asked: the strictest first.
 func All() timeline.Formats {
-	return timeline.Formats{
+	return append(timeline.Formats{
 		evtx.Format,
 		evt.Format,
 		utmp.Format,
-		syslog.Format,
-	}
+	}, text()...)
 }
