@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -78,10 +79,24 @@ func plant(t *testing.T, rig *wine.Rig) {
 	if err := os.WriteFile(filepath.Join(evidence, "Þór.eml"), []byte("Subject: invoice\r\n\r\nopen this\r\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	res, err := rig.Run(t.Context(), nil, filepath.Join(rig.DriveC(), "windows", "system32", "reg.exe"), "add",
-		`HKLM\Software\Microsoft\Windows\CurrentVersion\Run`, "/v", "Planted", "/d", `C:\evidence\evil.exe`, "/f")
-	if err != nil || res.Code != 0 {
-		t.Fatalf("reg add: %d %v %s", res.Code, err, res.Stderr)
+	reg := func(args ...string) {
+		t.Helper()
+		res, err := rig.Run(t.Context(), nil, filepath.Join(rig.DriveC(), "windows", "system32", "reg.exe"), args...)
+		if err != nil || res.Code != 0 {
+			t.Fatalf("reg %q: %d %v %s", args, res.Code, err, res.Stderr)
+		}
+	}
+	reg("add", `HKLM\Software\Microsoft\Windows\CurrentVersion\Run`, "/v", "Planted", "/d", `C:\evidence\evil.exe`, "/f")
+	for _, p := range []struct{ key, value, kind, data string }{
+		{`HKLM\Software\Microsoft\Windows NT\CurrentVersion\Image File Execution Options\utilman.exe`, "Debugger", "REG_SZ", `C:\windows\system32\cmd.exe`},
+		{`HKLM\Software\Microsoft\Windows NT\CurrentVersion\Schedule\TaskCache\Tree\PlantedTask`, "Id", "REG_SZ", "{00000000-0000-0000-0000-000000000002}"},
+		{`HKLM\Software\Microsoft\Windows Defender\Exclusions\Extensions`, "exe", "REG_DWORD", "0"},
+		{`HKLM\System\CurrentControlSet\Services\PortProxy\v4tov4\tcp`, "0.0.0.0/8443", "REG_SZ", "192.0.2.1/443"},
+	} {
+		reg("add", p.key, "/v", p.value, "/t", p.kind, "/d", p.data, "/f")
+		t.Cleanup(func() {
+			_, _ = rig.Run(context.Background(), nil, filepath.Join(rig.DriveC(), "windows", "system32", "reg.exe"), "delete", p.key, "/v", p.value, "/f")
+		})
 	}
 }
 
@@ -149,13 +164,31 @@ func judge(t *testing.T, opened string) {
 	said("modules", artifacts.Collected, "")
 	said("neighbours", artifacts.Collected, "")
 	said("proxies", artifacts.Collected, "")
+	said("tasks", artifacts.Failed, "the task scheduler's service")
+	said("wmi-subscriptions", artifacts.Failed, "OBJECTS.DATA")
+	said("defender", artifacts.Absent, "no such namespace")
+	said("security-products", artifacts.Absent, "servers have no security centre")
+	said("audit-policy", artifacts.Failed, "AuditQuerySystemPolicy")
+	said("encrypted-volumes", artifacts.Absent, "nothing tells whether volumes are encrypted")
+	said("shadow-copies", artifacts.Absent, "there is no shadow copy")
+	said("domain", artifacts.Failed, "NetGetAadJoinInformation")
 	all := live(t, opened)
 	for source, words := range map[string]string{
 		"processes": `spor.exe`, "services": `"name":`, "identity": `"hostname":`, "clock": `"zone":`, "WindowsRunKeys": `evil.exe`,
+		"autoruns": `evil.exe`, "tasks": `"no_sd":true`, "settings": `192.0.2.1/443`, "updates": `"from":"wmi"`, "boot-security": `"kernel_debugger"`,
 		"drivers": `"name":"ntoskrnl.exe"`, "modules": `ntdll.dll`, "screens": `"session":1`,
 	} {
 		if !strings.Contains(all[source], words) {
 			t.Errorf("live state of %s (%d bytes) does not hold %s; there is %v", source, len(all[source]), words, names(all))
+		}
+	}
+	findings, err := os.ReadFile(filepath.Join(opened, "findings.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rule := range []string{"accessibility-debugger", "task-hidden", "defender-exclusion", "weakened-setting"} {
+		if !strings.Contains(string(findings), fmt.Sprintf(`"rule":%q`, rule)) {
+			t.Errorf("nothing is found by the rule %s", rule)
 		}
 	}
 }
