@@ -140,6 +140,9 @@ func checkKit(ctx context.Context, w io.Writer, name string, now time.Time) erro
 	if k.Contact != (kit.Contact{}) {
 		fmt.Fprintf(w, "  contact    %s\n", strings.Join(strings.Fields(k.Contact.Name+" "+k.Contact.Phone+" "+k.Contact.Mail), " "))
 	}
+	if k.Stream {
+		fmt.Fprintln(w, "  streams    from memory: nothing is written to a disk of the host")
+	}
 	if k.Pin != "" {
 		fmt.Fprintf(w, "  trusts     only the server key with SHA-256 %s\n", k.Pin)
 	}
