@@ -329,6 +329,8 @@ func describe(err error) (artifacts.Status, string) {
 		return artifacts.Failed, "vanished before it was read"
 	case errors.Is(err, fs.ErrPermission):
 		return artifacts.Denied, reason.Error()
+	case errors.Is(err, artifacts.ErrRemote):
+		return artifacts.Skipped, artifacts.ErrRemote.Error()
 	case errors.Is(err, artifacts.ErrNotRegular):
 		return artifacts.Skipped, "is no regular file any more; it was not opened"
 	}

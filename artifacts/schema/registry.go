@@ -255,6 +255,8 @@ func status(err error) artifacts.Status {
 		return artifacts.Absent
 	case errors.Is(err, fs.ErrPermission):
 		return artifacts.Denied
+	case errors.Is(err, artifacts.ErrRemote):
+		return artifacts.Skipped
 	}
 	return artifacts.Failed
 }

@@ -26,6 +26,7 @@ import (
 type files struct {
 	mounts  map[artifacts.Path]artifacts.Mount // as they were when the host was opened
 	doubted []artifacts.Path                   // mounts that are entered and need not answer
+	remotes remotes
 }
 
 // ofProcess are the paths of one process: what they lead to may be on any file system, of any namespace, and to read them
@@ -68,7 +69,10 @@ func (f *files) Mount(p artifacts.Path) (artifacts.Mount, bool) {
 	return m, ok
 }
 
-func (*files) Lstat(p artifacts.Path) (s artifacts.Stat, err error) {
+func (f *files) Lstat(p artifacts.Path) (s artifacts.Stat, err error) {
+	if err := f.remotes.refuse("lstat", p); err != nil {
+		return s, err
+	}
 	err = at("lstat", p, func(dir int, name string) error {
 		s, err = lstat(dir, name, unix.AT_SYMLINK_NOFOLLOW)
 		return err
@@ -76,7 +80,10 @@ func (*files) Lstat(p artifacts.Path) (s artifacts.Stat, err error) {
 	return s, err
 }
 
-func (*files) Readlink(p artifacts.Path) (text artifacts.Path, err error) {
+func (f *files) Readlink(p artifacts.Path) (text artifacts.Path, err error) {
+	if err := f.remotes.refuse("readlink", p); err != nil {
+		return "", err
+	}
 	err = at("readlink", p, func(dir int, name string) error {
 		for size := 256; ; size *= 4 {
 			buf := make([]byte, size)
@@ -96,7 +103,10 @@ func (*files) Readlink(p artifacts.Path) (text artifacts.Path, err error) {
 // Open looks before it opens: a descriptor of O_PATH opens nothing, so that a FIFO, a device or a socket is seen for
 // what it is and left alone. The regular file behind that descriptor, and no other, is then opened through
 // /proc/self/fd.
-func (*files) Open(p artifacts.Path) (artifacts.File, error) {
+func (f *files) Open(p artifacts.Path) (artifacts.File, error) {
+	if err := f.remotes.refuse("open", p); err != nil {
+		return nil, err
+	}
 	if consumed(p) {
 		return nil, &fs.PathError{Op: "open", Path: p.String(), Err: fmt.Errorf("%w: reading takes its content away", artifacts.ErrNotRegular)}
 	}
@@ -107,8 +117,12 @@ func (*files) Open(p artifacts.Path) (artifacts.File, error) {
 			return err
 		}
 		defer unix.Close(fd)
-		if err := regular(fd); err != nil {
+		device, err := regular(fd)
+		if err != nil {
 			return err
+		}
+		if noFollow(p) == 0 && f.remotes.device(p, device) {
+			return artifacts.ErrRemote
 		}
 		real, method, err := openQuietly(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(fd), 0)
 		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EACCES) { // no /proc here, or our own is closed to us (prctl(2), PR_SET_DUMPABLE)
@@ -117,7 +131,7 @@ func (*files) Open(p artifacts.Path) (artifacts.File, error) {
 		if err != nil {
 			return err
 		}
-		if err := regular(real); err != nil {
+		if _, err := regular(real); err != nil {
 			unix.Close(real)
 			return err
 		}
@@ -142,15 +156,14 @@ func openQuietly(dir int, name string, flags int) (fd int, method string, err er
 	return fd, "noatime", err
 }
 
-func regular(fd int) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return err
+// regular gives the device of a regular file, without asking its file system for what is at hand: one that hangs would not
+// answer, and a call on a FUSE cannot even be killed once its server has heard it.
+func regular(fd int) (device uint64, err error) {
+	st, err := lstat(fd, "", unix.AT_EMPTY_PATH)
+	if err == nil && st.Kind != artifacts.Regular {
+		err = artifacts.ErrNotRegular
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return artifacts.ErrNotRegular
-	}
-	return nil
+	return st.Device, err
 }
 
 // magic are the links of /proc that lead to an open file, not to a name: proc_pid_exe(5) and its like. They are
@@ -175,7 +188,10 @@ func consumed(p artifacts.Path) bool {
 	return (name == "trace_pipe" || name == "trace_pipe_raw") && strings.HasPrefix(string(p), "/sys/kernel/")
 }
 
-func (*files) ReadDir(p artifacts.Path) (list []artifacts.DirEntry, err error) {
+func (f *files) ReadDir(p artifacts.Path) (list []artifacts.DirEntry, err error) {
+	if err := f.remotes.refuse("readdir", p); err != nil {
+		return nil, err
+	}
 	err = at("readdir", p, func(dir int, name string) error {
 		fd, _, err := openQuietly(dir, name, unix.O_DIRECTORY|noFollow(p))
 		if err != nil {

@@ -21,6 +21,7 @@ import (
 // open describes the machine from its files. Where /proc is not mounted, uname(2) still names it.
 func open(ctx context.Context) (*artifacts.Host, error) {
 	tree := &files{mounts: map[artifacts.Path]artifacts.Mount{}}
+	tree.remotes.mounts = tree.mounts
 	h := &artifacts.Host{OS: artifacts.Linux, Files: patient.New(tree, tree.doubtful), Live: true, Root: os.Geteuid() == 0, Environ: map[string]string{}}
 	mounts, err := readMounts(tree)
 	if err != nil {
@@ -28,6 +29,7 @@ func open(ctx context.Context) (*artifacts.Host, error) {
 	}
 	for _, m := range mounts {
 		tree.mounts[m.Path] = m.Mount // a later one lies over the earlier
+		tree.remotes.add(m.Mount)
 		if m.Class == artifacts.Local && !procfs.Answers(m.Type) {
 			tree.doubted = append(tree.doubted, m.Path)
 		}
