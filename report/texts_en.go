@@ -81,6 +81,12 @@ var english = texts{
 		"firewall-opened":              "The firewall lets a program in a folder for temporary files be reached",
 		"weakened-setting":             "A setting hides, forwards, or leaves a guard off",
 		"test-signing":                 "The kernel loads drivers that anybody has signed",
+		"process-signature-broken":     "A program runs whose signature does not hold",
+		"library-signature-broken":     "A library is loaded whose signature does not hold",
+		"driver-untrusted":             "A driver is loaded that nobody trusted has signed",
+		"process-system-name":          "A process has the name of one of Windows' own, and lies elsewhere",
+		"ransom-note-window":           "A window has a title like a ransom note's",
+		"hidden-desktop":               "Windows are open on a desktop that nobody sees",
 	},
 
 	HostClock: "Host and clock", System: "System", Kernel: "Kernel", Arch: "Architecture", MachineID: "Machine ID", Domain: "Domain", Hardware: "Hardware", Platform: "Runs in", Source: "Examined as",

@@ -81,6 +81,12 @@ var icelandic = texts{
 		"firewall-opened":              "Eldveggurinn hleypir að forriti í möppu fyrir bráðabirgðaskrár",
 		"weakened-setting":             "Stilling felur, áframsendir eða slekkur á vörn",
 		"test-signing":                 "Kjarninn hleður inn reklum sem hver sem er hefur undirritað",
+		"process-signature-broken":     "Forrit er í gangi með undirritun sem heldur ekki",
+		"library-signature-broken":     "Forritasafn er hlaðið með undirritun sem heldur ekki",
+		"driver-untrusted":             "Rekill er hlaðinn sem enginn traustur hefur undirritað",
+		"process-system-name":          "Ferli heitir eins og eitt af ferlum Windows en liggur annars staðar",
+		"ransom-note-window":           "Gluggi ber titil eins og lausnargjaldskrafa",
+		"hidden-desktop":               "Gluggar eru opnir á skjáborði sem enginn sér",
 	},
 
 	HostClock: "Vél og klukka", System: "Stýrikerfi", Kernel: "Kjarni", Arch: "Örgjörvagerð", MachineID: "Auðkenni vélar", Domain: "Lén", Hardware: "Vélbúnaður", Platform: "Keyrir í", Source: "Skoðuð sem",

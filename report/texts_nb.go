@@ -81,6 +81,12 @@ var norwegian = texts{
 		"firewall-opened":              "Brannmuren slipper til et program i en mappe for midlertidige filer",
 		"weakened-setting":             "En innstilling skjuler, videresender eller slår av et vern",
 		"test-signing":                 "Kjernen laster drivere som hvem som helst har signert",
+		"process-signature-broken":     "Et program kjører med en signatur som ikke holder",
+		"library-signature-broken":     "Et bibliotek er lastet med en signatur som ikke holder",
+		"driver-untrusted":             "En driver er lastet som ingen betrodd har signert",
+		"process-system-name":          "En prosess heter som en av Windows' egne, men ligger et annet sted",
+		"ransom-note-window":           "Et vindu har en tittel som et løsepengekrav",
+		"hidden-desktop":               "Vinduer er åpne på et skrivebord som ingen ser",
 	},
 
 	HostClock: "Maskin og klokke", System: "Operativsystem", Kernel: "Kjerne", Arch: "Arkitektur", MachineID: "Maskin-ID", Domain: "Domene", Hardware: "Maskinvare", Platform: "Kjører i", Source: "Undersøkt som",
