@@ -15,6 +15,7 @@ import (
 	"spor/artifacts"
 	"spor/artifacts/configured"
 	"spor/artifacts/listing"
+	"spor/artifacts/registered"
 	"spor/artifacts/schema"
 	"spor/collect/live"
 )
@@ -148,7 +149,7 @@ func best(sources []string) []string {
 func render(t *testing.T, rows []*row, set *schema.Set) string {
 	t.Helper()
 	var collectors []string
-	for _, c := range slices.Concat(live.All(), configured.All(), []*artifacts.Collector{listing.Collector}) {
+	for _, c := range slices.Concat(live.All(), configured.All(), registered.All(), []*artifacts.Collector{listing.Collector}) {
 		collectors = append(collectors, c.Name)
 	}
 	byName := map[string]*row{}
