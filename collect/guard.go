@@ -3,7 +3,6 @@ package collect
 import (
 	"context"
 	"io"
-	"sync"
 )
 
 // A guarded reader reads ahead in a goroutine, so that reading overlaps with what is done with the bytes, and a read
@@ -25,13 +24,37 @@ type chunk struct {
 
 const chunkSize = 128 << 10
 
-var chunks = sync.Pool{New: func() any { b := make([]byte, chunkSize); return &b }}
+var chunks = free{make(chan *[]byte, 2*(ahead+1)), chunkSize}
+
+// free are buffers of one size to be used again. Not a sync.Pool: that is emptied with each collection of garbage, which
+// is what buffers of this size bring about.
+type free struct {
+	list chan *[]byte
+	size int
+}
+
+func (f free) get() *[]byte {
+	select {
+	case b := <-f.list:
+		return b
+	default:
+		b := make([]byte, f.size)
+		return &b
+	}
+}
+
+func (f free) put(b *[]byte) {
+	select {
+	case f.list <- b:
+	default:
+	}
+}
 
 // smallFile is the size up to which a file is read at once, in the collector's own goroutine: handing tiny pieces over costs
 // more than reading them.
 const smallFile = 64 << 10
 
-var smalls = sync.Pool{New: func() any { b := make([]byte, smallFile); return &b }}
+var smalls = free{make(chan *[]byte, ahead+2), smallFile}
 
 // A small is content that is in memory: of a small file that was read to its end, with the error that ended it early.
 type small struct {
@@ -46,7 +69,7 @@ func newBytes(b []byte) *small { return &small{rest: b, err: io.EOF} }
 
 // slurp reads a small file. It may hang: nothing is locked meanwhile. The file stays open until Close.
 func slurp(ctx context.Context, f io.ReadCloser) *small {
-	s := &small{buf: smalls.Get().(*[]byte), file: f}
+	s := &small{buf: smalls.get(), file: f}
 	n := 0
 	for s.err == nil && n < len(*s.buf) {
 		var m int
@@ -78,7 +101,7 @@ func (s *small) Close() error {
 	if s.buf == nil {
 		return nil
 	}
-	smalls.Put(s.buf)
+	smalls.put(s.buf)
 	return s.file.Close()
 }
 
@@ -91,7 +114,7 @@ func guard(ctx context.Context, r io.Reader, release func() error) *guarded {
 }
 
 func (g *guarded) pump(r io.Reader, release func() error) {
-	first, second := chunks.Get().(*[]byte), chunks.Get().(*[]byte)
+	first, second := chunks.get(), chunks.get()
 	g.empty <- *first
 	g.empty <- *second
 	if release != nil {
@@ -119,8 +142,8 @@ func (g *guarded) pump(r io.Reader, release func() error) {
 		}
 		if c.err != nil {
 			<-g.done // the buffers are not given back before nobody reads them
-			chunks.Put(first)
-			chunks.Put(second)
+			chunks.put(first)
+			chunks.put(second)
 			return
 		}
 	}

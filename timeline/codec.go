@@ -59,15 +59,21 @@ func (r record) alsoIn(b []byte, others []uint32) record {
 
 // A codec makes records of events and back.
 type codec struct {
-	numbers map[*Source]uint32
 	sources []*Source
-	last    *Source // the source seen last, and its number
-	number  uint32
+	recent  [8]numbered // the sources seen last
+	oldest  int         // of them
 
 	shapes []*shape
 	byHash map[uint64][]*shape
 	held   int     // bytes of their names
 	fields []Field // of the event decoded last
+}
+
+// A numbered source stands in records by its number. A source may have several: the events of a file come together, and
+// to remember all of a million files costs more than to number one anew.
+type numbered struct {
+	source *Source
+	number uint32
 }
 
 // A shape is what events of one kind have in common, kept once.
@@ -86,7 +92,7 @@ const (
 )
 
 func newCodec() *codec {
-	return &codec{numbers: map[*Source]uint32{}, byHash: map[uint64][]*shape{}, shapes: []*shape{nil}}
+	return &codec{byHash: map[uint64][]*shape{}, shapes: []*shape{nil}}
 }
 
 var noSource Source
@@ -95,16 +101,15 @@ func (c *codec) sourceNumber(src *Source) uint32 {
 	if src == nil {
 		src = &noSource
 	}
-	if src == c.last {
-		return c.number
+	for i := range c.recent {
+		if c.recent[i].source == src {
+			return c.recent[i].number
+		}
 	}
-	n, ok := c.numbers[src]
-	if !ok {
-		n = uint32(len(c.sources))
-		c.numbers[src] = n
-		c.sources = append(c.sources, src)
-	}
-	c.last, c.number = src, n
+	n := uint32(len(c.sources))
+	c.sources = append(c.sources, src)
+	c.recent[c.oldest] = numbered{src, n}
+	c.oldest = (c.oldest + 1) % len(c.recent)
 	return n
 }
 

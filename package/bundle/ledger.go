@@ -17,7 +17,7 @@ type ledger struct {
 
 func newLedger() *ledger {
 	l := new(ledger)
-	l.codec, _ = zstd.NewWriter(&l.packed, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
+	l.codec, _ = zstd.NewWriter(&l.packed, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderConcurrency(1),
 		zstd.WithWindowSize(256<<10), zstd.WithLowerEncoderMem(true)) // these options are valid
 	return l
 }

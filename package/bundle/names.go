@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
-	"maps"
 	"strings"
 
 	"spor/artifacts"
@@ -129,7 +128,7 @@ func validName(name string) bool {
 }
 
 // names remembers what is in use in a bundle, eight bytes a name, without regard to case.
-type names map[uint64]bool // true: a folder
+type names map[uint64]struct{} // keys; that of a folder is even
 
 // claim gives name, or name with ~2, ~3 … before its extension where it is taken.
 func (n names) claim(name string) string {
@@ -145,17 +144,29 @@ func (n names) claim(name string) string {
 		}
 		try = fmt.Sprintf("%s%s~%d%s", dir, stem, i, ext)
 	}
-	maps.Insert(n, prefixes(try))
+	for h, folder := range prefixes(try) {
+		n[kindOf(h, folder)] = struct{}{}
+	}
 	return try
 }
 
 func (n names) free(name string) bool {
 	for h, folder := range prefixes(name) {
-		if isFolder, used := n[h]; used && (!folder || !isFolder) {
+		_, file := n[kindOf(h, false)]
+		_, dir := n[kindOf(h, true)]
+		if file || dir && !folder {
 			return false
 		}
 	}
 	return true
+}
+
+// kindOf puts into the last bit of a key what it is of.
+func kindOf(key uint64, folder bool) uint64 {
+	if folder {
+		return key &^ 1
+	}
+	return key | 1
 }
 
 // prefixes gives the keys of all folders above a name, and its own.
