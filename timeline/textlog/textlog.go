@@ -48,7 +48,8 @@ func (d *Dialect) Format() *timeline.Format {
 	return &timeline.Format{Name: d.Name, Sniff: d.sniff, Parse: d.parse}
 }
 
-// sniff asks that of the lines of the head, the first among them, at least half begin an entry.
+// sniff asks that the first line of the head begins an entry, and at least half of all do, or a tenth where entries go over
+// several lines.
 func (d *Dialect) sniff(name string, head []byte) bool {
 	if d.Names != nil && !d.Names(strings.ToLower(timeline.Base(name))) {
 		return false
@@ -75,7 +76,7 @@ func (d *Dialect) sniff(name string, head []byte) bool {
 		}
 	}
 	if !d.Single {
-		return good > 0 && 4*good >= all
+		return good > 0 && 10*good >= all // entries may go over many lines
 	}
 	return good > 0 && 2*good >= all
 }

@@ -147,7 +147,7 @@ var postgresSays = []textlog.Pattern{
 // csvBegin reads the first column of csvlog: a date, a zone, a comma.
 func csvBegin(line string) (dates.Stamp, int, bool) {
 	s, n := dates.ISO(line)
-	if n == 0 {
+	if n == 0 || line[10] != ' ' {
 		return s, 0, false
 	}
 	comma := strings.IndexByte(line[n:], ',')

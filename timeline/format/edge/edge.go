@@ -314,10 +314,10 @@ func openvpnBegin(line string) (dates.Stamp, int, bool) {
 func openvpnSure(line string) bool {
 	_, n, ok := openvpnBegin(line)
 	var f textlog.Fields
-	if ok {
+	if ok && line[4] != '/' {
 		daemons.OpenVPN(&f, line[n+1:])
 	}
-	return len(f) > 0 || strings.Contains(line, " OpenVPN ") || strings.Contains(line, "[AF_INET") || strings.Contains(line, "TUN/TAP")
+	return len(f) > 0 && f[0].String() != "vpn" || strings.Contains(line, " OpenVPN ") || strings.Contains(line, "[AF_INET") || strings.Contains(line, "TUN/TAP")
 }
 
 func openvpn(e *textlog.Entry) {
