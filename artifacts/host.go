@@ -167,6 +167,7 @@ type Stat struct {
 	Device     uint64
 	Links      uint64
 	Attributes uint32 // Windows FILE_ATTRIBUTE_*
+	Flags      string // of Linux, as lsattr(1) writes those that are told without opening: "a" append-only, "i" immutable, "ai"
 }
 
 // Times are a file's four times in UTC, as the host claims them, with the precision it has. Zero: not known.

@@ -150,6 +150,7 @@ type pathRecord struct {
 	Device     uint64          `json:"device,omitempty"`
 	Links      uint64          `json:"links,omitempty"`
 	Attributes uint32          `json:"attributes,omitempty"` // Windows FILE_ATTRIBUTE_*
+	Flags      string          `json:"flags,omitempty"`      // of Linux: "a" append-only, "i" immutable
 	Link       artifacts.Path  `json:"link,omitempty"`       // the text of a symbolic link
 }
 
@@ -162,7 +163,7 @@ func listPath(h *artifacts.Host, rec artifacts.Recorder, p artifacts.Path) (done
 	}
 	line := pathRecord{
 		Path: p, Kind: st.Kind.String(), Size: st.Size, Times: st.Times, UID: st.UID, GID: st.GID,
-		Inode: st.Inode, Device: st.Device, Links: st.Links, Attributes: st.Attributes,
+		Inode: st.Inode, Device: st.Device, Links: st.Links, Attributes: st.Attributes, Flags: st.Flags,
 	}
 	if h.OS != artifacts.Windows {
 		line.Mode = st.Mode.String()

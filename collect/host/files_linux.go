@@ -318,6 +318,12 @@ func fromStatx(x *unix.Statx_t) artifacts.Stat {
 	}
 	s.Times.Modified, s.Times.Accessed = when(unix.STATX_MTIME, x.Mtime), when(unix.STATX_ATIME, x.Atime)
 	s.Times.Changed = when(unix.STATX_CTIME, x.Ctime)
+	if x.Attributes&unix.STATX_ATTR_APPEND != 0 {
+		s.Flags = "a"
+	}
+	if x.Attributes&unix.STATX_ATTR_IMMUTABLE != 0 {
+		s.Flags += "i"
+	}
 	if x.Btime.Sec != 0 { // some file systems claim to know, and say 1970
 		s.Times.Born = when(unix.STATX_BTIME, x.Btime)
 	}

@@ -388,3 +388,28 @@ func FuzzEntries(f *testing.F) {
 		}
 	})
 }
+
+// What chattr(1) set is told of a file that is not opened.
+func TestFlags(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "x")
+	if err := os.WriteFile(name, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	const appendOnly, immutable = 0x20, 0x10 // FS_APPEND_FL, FS_IMMUTABLE_FL of linux/fs.h
+	set := func(flags int) error { return unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, flags) }
+	if err := set(appendOnly | immutable); err != nil {
+		t.Skipf("no flags here: NOT checked that immutable files are told: %v", err)
+	}
+	st, err := tree.Lstat(artifacts.Path(name))
+	if err := errors.Join(err, set(0)); err != nil || st.Flags != "ai" {
+		t.Errorf("flags %q, want ai; %v", st.Flags, err)
+	}
+	if st, err := tree.Lstat(artifacts.Path(name)); err != nil || st.Flags != "" {
+		t.Errorf("flags %q, want none; %v", st.Flags, err)
+	}
+}
