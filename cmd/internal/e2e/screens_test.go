@@ -34,14 +34,14 @@ func TestRansomNoteOnTheScreen(t *testing.T) {
 	if out, err := build("windows", exe, "spor/cmd/spor"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	note := filepath.Join(usb, "RESTORE-FILES.txt")
+	note := filepath.Join(usb, "HOW_TO_RESTORE_FILES.txt")
 	if err := os.WriteFile(note, []byte("ALL YOUR FILES ARE ENCRYPTED\r\nWrite to us.\r\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	// Programs see each other's windows on one desktop, which explorer makes and keeps: so both are started by it.
 	const desktop = "/desktop=spor-screens,1024x768"
 	env := []string{"DISPLAY=" + display}
-	notepad := rig.Command(t.Context(), env, "explorer", desktop, "notepad", `C:\`+filepath.Base(usb)+`\RESTORE-FILES.txt`)
+	notepad := rig.Command(t.Context(), env, "explorer", desktop, "notepad", `C:\`+filepath.Base(usb)+`\HOW_TO_RESTORE_FILES.txt`)
 	if err := notepad.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestRansomNoteOnTheScreen(t *testing.T) {
 	}
 	titled := false
 	for _, w := range screen.Windows {
-		titled = titled || strings.HasPrefix(w.Title, "RESTORE-FILES")
+		titled = titled || strings.HasPrefix(w.Title, "HOW_TO_RESTORE_FILES")
 	}
 	if !titled || screen.Look != "" || screen.Width != 1024 || screen.Height != 768 {
 		t.Errorf("%+v", screen)
@@ -98,8 +98,12 @@ func TestRansomNoteOnTheScreen(t *testing.T) {
 	if ink, paper := darkAndLight(m); ink < 200 || paper < 100_000 {
 		t.Errorf("%v has %d dark and %d white pixels: no text on paper", m.Bounds(), ink, paper)
 	}
+	findings, err := os.ReadFile(filepath.Join(opened, "findings.jsonl"))
+	if err != nil || !strings.Contains(string(findings), `"ransom-note-window"`) {
+		t.Errorf("no finding on the window: %v\n%s", err, findings)
+	}
 	page, err := os.ReadFile(filepath.Join(opened, "report.html"))
-	if err != nil || !strings.Contains(string(page), `href="./screens/session-`) || !strings.Contains(string(page), "RESTORE-FILES.txt") {
+	if err != nil || !strings.Contains(string(page), `href="./screens/session-`) || !strings.Contains(string(page), "HOW_TO_RESTORE_FILES.txt") {
 		t.Errorf("the page does not lead to the picture: %v", err)
 	}
 }
