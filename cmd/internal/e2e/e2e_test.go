@@ -56,14 +56,20 @@ func build(goos, out, pkg string) ([]byte, error) {
 		return nil, err
 	}
 	args := append([]string{"build"}, strings.Fields(string(flags))...)
+	link := "-s -w"
 	if goos == "windows" {
+		packed, err := os.ReadFile("../../../build/release/link.txt")
+		if err != nil {
+			return nil, err
+		}
+		link += " " + strings.TrimSpace(string(packed))
 		small, err := os.ReadFile("../../../build/release/small.txt")
 		if err != nil {
 			return nil, err
 		}
 		args = append(args, strings.Fields(string(small))...)
 	}
-	cmd := exec.Command("go", append(args, "-ldflags=-s -w", "-o", out, pkg)...)
+	cmd := exec.Command("go", append(args, "-ldflags="+link, "-o", out, pkg)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+goos, "GOARCH=amd64")
 	if goos == runtime.GOOS {
 		cmd.Env = append(cmd.Env, "GOARCH="+runtime.GOARCH)
