@@ -16,6 +16,7 @@ import (
 	"spor/artifacts"
 	"spor/collect/live/details"
 	"spor/collect/live/livetest"
+	"spor/collect/live/memory"
 	"spor/collect/live/network"
 	"spor/collect/live/objects"
 	"spor/collect/live/screens"
@@ -187,5 +188,13 @@ func TestEnvironments(t *testing.T) {
 	i := slices.IndexFunc(records, func(e details.Environment) bool { return e.PID == child.Process.Pid })
 	if i < 0 || !slices.Contains(records[i].Variables, "SPOR_TEST_SEEN=Þórður") {
 		t.Errorf("the child's variable is not among those of %d processes", len(records))
+	}
+}
+
+// Nobody is to believe that --profile memory has the memory of a Windows.
+func TestMemoryIsRefusedAloud(t *testing.T) {
+	err := memory.Physical.Collect(t.Context(), openHost(t), &livetest.Recorder{})
+	if err == nil || !strings.Contains(err.Error(), "signed driver") || !memory.Physical.Supports(artifacts.Windows) || !memory.Physical.Required {
+		t.Errorf("got %v", err)
 	}
 }

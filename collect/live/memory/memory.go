@@ -26,8 +26,8 @@ var Processes = &artifacts.Collector{
 // reads files fills free pages with them; but it takes minutes, in which sockets and processes would be gone.
 var Physical = &artifacts.Collector{
 	Name:     "memory",
-	Doc:      "Physical memory as a LiME image, through /proc/kcore (holds secrets)",
-	OS:       []artifacts.OS{artifacts.Linux},
+	Doc:      "Physical memory as a LiME image, through /proc/kcore (holds secrets); of Windows it cannot be had, which is said",
+	OS:       []artifacts.OS{artifacts.Linux, artifacts.Windows},
 	Order:    artifacts.Volatile,
 	Profiles: []string{"memory"},
 	Required: true,
