@@ -1,16 +1,12 @@
 package host
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/windows"
 
 	"spor/artifacts"
 	"spor/collect/rawfile"
@@ -28,7 +24,7 @@ type rawDrive struct {
 	volume *rawfile.Volume
 	err    error
 	opened time.Time
-	device *device
+	device *winapi.RawDevice
 }
 
 // fresh is how long a volume's tables are believed on a running system, before they are read again.
@@ -50,12 +46,12 @@ func (r *raws) volume(p string) (*rawfile.Volume, error) {
 	if d == nil {
 		d = &rawDrive{}
 		r.drives[drive] = d
-		if d.device, d.err = openDevice(drive); d.err != nil {
+		if d.device, d.err = winapi.OpenRaw(drive); d.err != nil {
 			d.err = fmt.Errorf(`\\.\%s: %w`, drive, notAbsent(d.err))
 		}
 	}
 	if d.device != nil && time.Since(d.opened) > fresh {
-		if d.volume, d.err = rawfile.Open(d.device, d.device.size, drive); d.err != nil {
+		if d.volume, d.err = rawfile.Open(d.device, d.device.Size, drive); d.err != nil {
 			d.err = fmt.Errorf(`\\.\%s: %w`, drive, notAbsent(d.err))
 		}
 		d.opened = time.Now()
@@ -69,56 +65,6 @@ func notAbsent(err error) error {
 		return errors.New(err.Error())
 	}
 	return err
-}
-
-// A device is a volume as its driver gives it: whole sectors only.
-type device struct {
-	mu     sync.Mutex
-	handle windows.Handle
-	size   int64 // bytes; zero: not known
-}
-
-// ioctlDiskGetLengthInfo is IOCTL_DISK_GET_LENGTH_INFO (ntdddisk.h).
-const ioctlDiskGetLengthInfo = 0x7405c
-
-// openDevice opens \\.\C:, which needs the rights of an administrator. It stays open until the program ends.
-func openDevice(drive string) (*device, error) {
-	text, err := winapi.UTF16(`\\.\` + drive)
-	if err != nil {
-		return nil, err
-	}
-	const share = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE
-	h, err := windows.CreateFile(text, windows.GENERIC_READ, share, nil, windows.OPEN_EXISTING, 0, 0)
-	if err != nil {
-		return nil, err
-	}
-	d := &device{handle: h}
-	var length [8]byte
-	var n uint32
-	if windows.DeviceIoControl(h, ioctlDiskGetLengthInfo, nil, 0, &length[0], uint32(len(length)), &n, nil) == nil {
-		d.size = int64(binary.LittleEndian.Uint64(length[:])) // else the boot sector tells
-	}
-	return d, nil
-}
-
-// ReadAt implements io.ReaderAt.
-func (d *device) ReadAt(p []byte, off int64) (n int, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for n < len(p) {
-		at := off + int64(n)
-		o := windows.Overlapped{Offset: uint32(at), OffsetHigh: uint32(at >> 32)}
-		var m uint32
-		err := windows.ReadFile(d.handle, p[n:min(len(p), n+1<<20)], &m, &o)
-		n += int(m)
-		if errors.Is(err, windows.ERROR_HANDLE_EOF) || err == nil && m == 0 {
-			return n, io.EOF
-		}
-		if err != nil {
-			return n, err
-		}
-	}
-	return n, nil
 }
 
 // instead tells whether an error of the system is one that reading the volume gets around.

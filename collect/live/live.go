@@ -16,6 +16,7 @@ import (
 	"spor/collect/live/objects"
 	"spor/collect/live/processes"
 	"spor/collect/live/screens"
+	"spor/collect/live/sectors"
 	"spor/collect/live/services"
 	"spor/collect/live/sessions"
 	"spor/collect/live/shares"
@@ -45,6 +46,7 @@ func All() []*artifacts.Collector {
 		services.Collector,
 		identity.Collector,
 		deleted.Collector,
+		sectors.Collector,
 		kernel.Collector,
 		kernel.Modules,
 		kernel.Hooks,
