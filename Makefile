@@ -79,10 +79,12 @@ wine:
 	$(step)
 	build/wine/run
 
-# Parsers against other programs that read the same formats. LONG=1 also reads ten thousand spoilt files.
+# Parsers against other programs that read the same formats, and the image of a machine's memory against its hypervisor's.
+# LONG=1 also reads ten thousand spoilt files.
 oracle: deps
 	$(step)
 	SPOR_ORACLE=1 SPOR_LONG=$(LONG) go test -count=1 -run 'Oracle|Corpus|Mutants' -v ./timeline/... | grep -v '^=== '
+	SPOR_ORACLE=1 SPOR_KERNEL=$$(build/kernel.sh) go test -count=1 -timeout 40m -run OracleMemory -v ./cmd/internal/e2e | grep -v '^=== '
 
 # BASE=file compares with an earlier run's bin/bench.txt.
 bench:
