@@ -61,7 +61,7 @@ func (s Severity) Rank() int {
 }
 
 // A Rule looks at one kind of evidence and fills in what is special of a finding: Reason, and Path, PID, Time where the
-// evidence does not give them. It keeps nothing between calls.
+// evidence does not give them. It keeps nothing between calls, but for what Watch makes.
 type Rule struct {
 	Name      string
 	Title     string
@@ -75,7 +75,13 @@ type Rule struct {
 	File   func(artifacts.Path) bool                    // the files whose content Text sees
 	Text   func([]byte, *Finding) bool                  //
 	Event  func(e *timeline.Event, found *Finding) bool // sees every event
+	Watch  func() Watcher                               // for what several events tell; made for each Detector
+
+	Actions []string // Event and Watch see only events whose field "action" is one of these; empty: all
 }
+
+// A Watcher sees events in the order of their times and may remember, within bounds, what it saw.
+type Watcher func(e *timeline.Event, found *Finding) bool
 
 // MaxListed is how many findings of one rule are listed; the rest is counted.
 const MaxListed = 50
@@ -92,6 +98,8 @@ type Detector struct {
 	found  []Finding
 	listed map[string]int // findings by rule
 	last   map[string]int // index in found of the rule's last
+
+	watchers map[*Rule]Watcher
 }
 
 // Findings are what was found, gravest first, then in order of rule, time and path.
@@ -174,19 +182,36 @@ func (d *Detector) Item(it *artifacts.Item, stored artifacts.Stored, text []byte
 
 // Event shows one event.
 func (d *Detector) Event(e *timeline.Event) {
-	f := &d.maybe
+	action, acted := e.Get("action")
 	for _, r := range Rules {
-		if r.Event == nil {
+		if r.Event == nil && r.Watch == nil || len(r.Actions) > 0 && (!acted || !slices.Contains(r.Actions, action.String())) {
 			continue
 		}
+		look := Watcher(r.Event)
+		if r.Watch != nil {
+			look = d.watcher(r)
+		}
+		f := &d.maybe
 		*f = Finding{Time: e.Time, Offset: e.Offset}
 		if e.Source != nil {
 			f.Path, f.SHA256, f.Host = e.Source.Path, e.Source.SHA256, e.Source.Host
 		}
-		if r.Event(e, f) {
+		if look(e, f) {
 			d.add(r, *f)
 		}
 	}
+}
+
+func (d *Detector) watcher(r *Rule) Watcher {
+	w, ok := d.watchers[r]
+	if !ok {
+		if d.watchers == nil {
+			d.watchers = map[*Rule]Watcher{}
+		}
+		w = r.Watch()
+		d.watchers[r] = w
+	}
+	return w
 }
 
 // Events hands a stream of events on and looks at each on the way.

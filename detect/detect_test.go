@@ -140,7 +140,7 @@ func TestRules(t *testing.T) {
 	seen := map[string]bool{}
 	for _, r := range Rules {
 		kinds := 0
-		for _, set := range []bool{r.Record != nil && r.Live != "", r.Item != nil, r.File != nil && r.Text != nil, r.Event != nil} {
+		for _, set := range []bool{r.Record != nil && r.Live != "", r.Item != nil, r.File != nil && r.Text != nil, r.Event != nil, r.Watch != nil} {
 			if set {
 				kinds++
 			}

@@ -11,7 +11,7 @@ import (
 )
 
 // Rules are all that is looked for. Techniques are of ATT&CK v15 (attack.mitre.org).
-var Rules = slices.Concat(general, linuxState, lasting, windowsState, windowsRunning)
+var Rules = slices.Concat(general, linuxState, lasting, windowsState, windowsRunning, logs)
 
 var general = []*Rule{
 	{
@@ -42,7 +42,7 @@ var general = []*Rule{
 	},
 	{
 		Name: "ssh-root-password", Title: "root logged on over SSH with a password",
-		Severity: High, Technique: []string{"T1078.003", "T1021.004"}, Event: rootPassword,
+		Severity: High, Technique: []string{"T1078.003", "T1021.004"}, Event: rootPassword, Actions: []string{"login"},
 	},
 	{
 		Name: "ransom-note-name", Title: "File with a name like a ransom note's",
