@@ -82,10 +82,16 @@ func (p *place) same() error {
 func (p *place) Create(name string) (bundle.Volume, error) {
 	var v bundle.Volume
 	if err := p.do(0, func() (err error) {
-		if err = p.same(); err == nil {
-			v, err = p.Folder.Create(name)
+		if err = p.same(); err != nil {
+			return err
 		}
-		return err
+		if v, err = p.Folder.Create(name); err != nil {
+			return err
+		}
+		if err = p.same(); err != nil { // it was pulled just now: what was begun lies below it, on another disk
+			return errors.Join(err, v.Abort(), os.Remove(filepath.Join(string(p.Folder), name+".part")))
+		}
+		return nil
 	}); err != nil {
 		return nil, err
 	}

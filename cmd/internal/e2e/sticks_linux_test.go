@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -150,8 +151,38 @@ func TestFAT32PulledAndReadOnly(t *testing.T) {
 // A started is an agent that runs.
 type started struct {
 	cmd  *exec.Cmd
-	out  bytes.Buffer
+	out  said
 	done chan struct{}
+}
+
+// said is what it has said up to now.
+type said struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (s *said) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.buf.Write(b)
+}
+
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.buf.String()
+}
+
+// untilSaid waits for words. It is not the end of the process that is waited for where a folder hangs: the kernel may
+// hold a process back until what it asked of the folder is answered.
+func (s *started) untilSaid(t *testing.T, words string) {
+	t.Helper()
+	for deadline := time.Now().Add(60 * time.Second); !strings.Contains(s.out.String(), words); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.cmd.Process.Kill()
+			t.Fatalf("%q was not said after a minute:\n%s", words, s.out.String())
+		}
+	}
 }
 
 func start(t *testing.T, args ...string) *started {
@@ -265,10 +296,15 @@ func TestFolderThatHangs(t *testing.T) {
 		if err := server.Signal(syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
 		}
-		code, said := r.end(t, 60*time.Second), r.out.String()
+		last := "hint: "
+		if fallBack {
+			last = "digest   "
+		}
+		r.untilSaid(t, last)
 		if err := server.Signal(syscall.SIGCONT); err != nil {
 			t.Fatal(err)
 		}
+		code, said := r.end(t, 60*time.Second), r.out.String()
 		if !strings.Contains(said, "does not answer") {
 			t.Errorf("with another folder %v, it is not said that this one does not answer:\n%s", fallBack, said)
 		}
@@ -303,6 +339,7 @@ func TestFolderThatHangsFromTheBeginningOrDies(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := start(t, append(args, "--out", filepath.Join(share, "new"))...)
+	r.untilSaid(t, "hint: ")
 	if code := r.end(t, 30*time.Second); code != 2 || !strings.Contains(r.out.String(), "does not answer") {
 		t.Errorf("ended with %d, want 2:\n%s", code, r.out.String())
 	}
@@ -343,10 +380,11 @@ func TestUploadFolderThatHangs(t *testing.T) {
 	if err := server.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	code := r.end(t, 60*time.Second)
+	r.untilSaid(t, "hint: ")
 	if err := server.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
+	code := r.end(t, 60*time.Second)
 	if said := r.out.String(); code != 4 || !strings.Contains(said, "does not answer") || !strings.Contains(said, "spor upload") {
 		t.Errorf("ended with %d, want 4:\n%s", code, said)
 	}
