@@ -36,6 +36,7 @@ type files struct {
 	windir string // of a 32-bit program on a 64-bit Windows: its redirection is undone; else empty
 	backup bool   // SeBackup is on: access lists do not bind us
 	raw    raws   // for what the system does not open
+	pasts  pasts  // for what the volume does not give either
 }
 
 var _ artifacts.Files = (*files)(nil)
@@ -95,7 +96,12 @@ func (f *files) find(p string) (name, error) {
 
 // isRoot tells whether a path is that of a volume, which no directory lists.
 func isRoot(p string) bool {
-	return winapi.IsRoot(p) || strings.HasPrefix(p, `\\?\Volume{`) && strings.IndexByte(p[4:], '\\') == len(p)-5
+	for _, volume := range []string{`\\?\Volume{`, artifacts.ShadowDevice} {
+		if name, ok := strings.CutPrefix(p, volume); ok && len(name) > 1 && strings.IndexByte(name, '\\') == len(name)-1 {
+			return true
+		}
+	}
+	return winapi.IsRoot(p)
 }
 
 // native gives a path as the calls take it.
@@ -256,10 +262,16 @@ func (f *files) Readlink(p artifacts.Path) (artifacts.Path, error) {
 
 func (f *files) Open(p artifacts.Path) (artifacts.File, error) {
 	file, err := f.openFile(p)
-	if instead(err) {
-		return f.rawOpen(p, err)
+	if !instead(err) {
+		return file, err
 	}
-	return file, err
+	raw, errRaw := f.rawOpen(p, err)
+	if errRaw != nil {
+		if old := f.shadowOpen(p); old != nil {
+			return old, nil
+		}
+	}
+	return raw, errRaw
 }
 
 // openFile opens by the system's own means.

@@ -42,7 +42,7 @@ func open(ctx context.Context) (*artifacts.Host, error) {
 	if len(f.drives) == 0 {
 		return nil, errors.New("no fixed drive can be listed")
 	}
-	h.Files, h.Registry = f, liveRegistry{backup: backup}
+	h.Files, h.Registry, h.Shadows = f, liveRegistry{backup: backup}, f.shadows
 	h.Environ = registry.Environ(h.Registry, windir, note)
 	h.Users = users(h, note)
 	h.Identity = identity(h.Registry, note)

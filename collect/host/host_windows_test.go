@@ -366,3 +366,20 @@ func TestRegistry(t *testing.T) {
 		t.Errorf("HKEY_USERS: %q, %v", k.Subkeys, err)
 	}
 }
+
+// TestShadows asks for shadow copies, of which wine has none: that is said, and is no error of the files.
+func TestShadows(t *testing.T) {
+	h := openHost(t)
+	copies, err := h.Shadows()
+	if err != nil || len(copies) != 0 {
+		t.Logf("shadow copies: %+v, %v", copies, err)
+	}
+	for _, p := range []artifacts.Path{artifacts.ShadowDevice + `1\`, artifacts.ShadowDevice + `1\Windows\win.ini`, artifacts.ShadowDevice + `1\$Extend\$UsnJrnl`} {
+		if st, err := h.Files.Lstat(p); err == nil && len(copies) == 0 && st.Kind == artifacts.Regular {
+			t.Errorf("%s is there, without a shadow copy: %+v", p, st)
+		}
+	}
+	if _, err := h.Files.Open(artifacts.ShadowDevice + `1\Windows\win.ini`); err == nil && len(copies) == 0 {
+		t.Error("a file of a shadow copy that does not exist was opened")
+	}
+}

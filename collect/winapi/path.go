@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+
+	"spor/artifacts"
 )
 
 // MaxPath is the longest path the system takes, in UTF-16 units.
@@ -61,6 +63,11 @@ var metafiles = []string{
 // IsMetafile tells whether a path is that of NTFS's own metadata, which no file call opens (and asking for what lies
 // below $MFT hangs Windows 7 and 8.1); only the raw volume has it.
 func IsMetafile(p string) bool {
+	if copied, ok := strings.CutPrefix(p, artifacts.ShadowDevice); ok { // of a shadow copy
+		if i := strings.IndexByte(copied, '\\'); i >= 0 {
+			p = "C:" + copied[i:]
+		}
+	}
 	if !HasDrive(p) || len(p) < 4 {
 		return false
 	}
