@@ -29,7 +29,7 @@ type Host struct {
 
 // A Disk is a whole disk as the bytes of it.
 type Disk struct {
-	Name  string            // "sda", `\\.\PhysicalDrive0`, the name of an image
+	Name  string            // "/dev/sda", `\\.\PhysicalDrive0`, the name of an image
 	Size  int64             // bytes
 	From  io.ReaderAt       // reads whole sectors alone where the system wants that
 	About map[string]string // what an image says of itself: "format", "case", "md5" …; its own word

@@ -45,7 +45,7 @@ func TestImage(t *testing.T) {
 	public, private := keys(t, dir)
 	out := must(t, dir, []int{0, 3}, "spor", "collect", "--image", image, "--recipient", public, "--out", dir, "--case", "image", "--json",
 		"--take", `C:\Users\anna\Downloads\*`)
-	if !strings.Contains(out, "partition 1 (ext4) is not read yet") {
+	if !strings.Contains(out, "partition 1 (ext4) is not read") {
 		t.Errorf("nothing is said of the first partition:\n%s", out)
 	}
 	sealed := glob(t, filepath.Join(dir, "*.pgp"))

@@ -29,7 +29,7 @@ var Collector = &artifacts.Collector{
 
 // A Disk is one line of live/boot_sectors.jsonl.
 type Disk struct {
-	Name   string            `json:"name"`             // "sda", `\\.\PhysicalDrive0`, the name of an image
+	Name   string            `json:"name"`             // "/dev/sda", `\\.\PhysicalDrive0`, the name of an image
 	Size   int64             `json:"size"`             // bytes
 	Scheme string            `json:"scheme,omitempty"` // "MBR", "GPT"; empty: the disk is one volume, or not divided
 	Sector int64             `json:"sector,omitempty"` // bytes
@@ -63,7 +63,7 @@ const (
 func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) error {
 	if len(h.Disks) > 0 || !h.Live {
 		for i, d := range h.Disks {
-			if err := take(ctx, i, d, rec); err != nil {
+			if err := take(ctx, i, d, "", rec); err != nil {
 				return err
 			}
 		}
@@ -75,12 +75,12 @@ func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) err
 	n := 0
 	return running(h, rec.Note, func(d artifacts.Disk) error {
 		n++
-		return take(ctx, n-1, d, rec)
+		return take(ctx, n-1, d, artifacts.Path(d.Name), rec)
 	})
 }
 
-// take records one disk, and takes its sectors.
-func take(ctx context.Context, number int, d artifacts.Disk, rec artifacts.Recorder) error {
+// take records one disk, and takes its sectors. The origin is the device, of a running machine.
+func take(ctx context.Context, number int, d artifacts.Disk, origin artifacts.Path, rec artifacts.Recorder) error {
 	table, err := partition.Read(d.From, d.Size)
 	if err != nil && !errors.Is(err, partition.ErrNone) {
 		rec.Note(artifacts.Outcome{Path: artifacts.Path(d.Name), Status: artifacts.Failed, Reason: err.Error()})
@@ -110,7 +110,7 @@ func take(ctx context.Context, number int, d artifacts.Disk, rec artifacts.Recor
 	stretches = append([]stretch{{"first", 0, first}}, stretches...)
 	for _, s := range stretches[:min(len(stretches), maxItems)] {
 		name := fmt.Sprintf("live/boot_sectors/disk-%d/%s.bin", number, s.name)
-		it := artifacts.Item{Name: name, Origin: artifacts.Path(d.Name), Size: min(s.size, d.Size-s.at), Method: "sectors"}
+		it := artifacts.Item{Name: name, Origin: origin, Size: min(s.size, d.Size-s.at), Method: "sectors"}
 		if it.Size <= 0 {
 			continue
 		}

@@ -48,7 +48,7 @@ func running(h *artifacts.Host, note func(artifacts.Outcome), use func(artifacts
 			note(failure("/dev/"+name, err))
 			continue
 		case size > 0: // none where a slot is empty
-			err = use(artifacts.Disk{Name: name, Size: size, From: f})
+			err = use(artifacts.Disk{Name: "/dev/" + name, Size: size, From: f})
 		}
 		f.Close()
 		if err != nil {

@@ -116,7 +116,7 @@ func TestRunning(t *testing.T) {
 	}
 	for i, r := range rec.Records {
 		d := r.(Disk)
-		f, err := os.Open("/dev/" + d.Name)
+		f, err := os.Open(d.Name)
 		if err != nil {
 			t.Errorf("%+v: %v", d, err)
 			continue
