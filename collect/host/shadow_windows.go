@@ -37,9 +37,12 @@ func (f *files) shadows() ([]artifacts.Shadow, error) {
 					s.Drive = artifacts.Path(strings.TrimSuffix(string(d.Path), `\`))
 				}
 			}
-			f.pasts.all = append(f.pasts.all, s)
+			at := len(f.pasts.all)
+			for at > 0 && number(f.pasts.all[at-1].Path) > number(s.Path) {
+				at--
+			}
+			f.pasts.all = slices.Insert(f.pasts.all, at, s)
 		}
-		slices.SortFunc(f.pasts.all, func(a, b artifacts.Shadow) int { return number(a.Path) - number(b.Path) })
 	})
 	return f.pasts.all, f.pasts.err
 }
