@@ -29,6 +29,8 @@ require (
 	github.com/tklauser/numcpus v0.6.1 // indirect
 	github.com/yusufpapurcu/wmi v1.2.4 // indirect
 	golang.org/x/crypto v0.41.0 // indirect
-	golang.org/x/text v0.28.0 // indirect
 	golang.org/x/tools v0.35.0 // indirect
 )
+
+// What gopenpgp reads mail with, and nothing here does: see there.
+replace github.com/ProtonMail/go-mime => ./build/gomime

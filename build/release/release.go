@@ -102,6 +102,9 @@ func link(ctx context.Context, root, program string, target Target, std Module, 
 			if p.Module == nil || p.Module.Main {
 				continue
 			}
+			if p.Module.Replace != nil && strings.HasPrefix(p.Module.Replace.Path, "./") {
+				continue // by what is ours
+			}
 			if p.Module.Replace != nil {
 				return fmt.Errorf("%s is replaced by %s: a release is built from published modules", p.Module.Path, p.Module.Replace.Path)
 			}

@@ -1,0 +1,3 @@
+module github.com/ProtonMail/go-mime
+
+go 1.23
