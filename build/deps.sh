@@ -18,6 +18,7 @@ packages=(
   ansible-core # runs the job that the page on unattended runs shows
   osslsigncode openssl # sign the programs for Windows
   wine wine64 # the Windows half runs under it
+  xvfb # a screen for it
 )
 
 missing=()
@@ -26,7 +27,7 @@ if command -v dpkg-query >/dev/null; then
     dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || missing+=("$p")
   done
 else
-  for tool in gcc gpg zstd tar sq bsdtar 7z unzip python3 mkfs.vfat fusefat strace mactime ntfs-3g setfattr wimlib-imagex ewfacquire qemu-img sfdisk mkfs.xfs lvm mkfs.vfat mcopy mkfs.exfat evtxexport evtexport hivexml vshadowmount ansible-playbook osslsigncode openssl wine; do
+  for tool in gcc gpg zstd tar sq bsdtar 7z unzip python3 mkfs.vfat fusefat strace mactime ntfs-3g setfattr wimlib-imagex ewfacquire qemu-img sfdisk mkfs.xfs lvm mkfs.vfat mcopy mkfs.exfat evtxexport evtexport hivexml vshadowmount ansible-playbook osslsigncode openssl wine Xvfb; do
     command -v "$tool" >/dev/null || missing+=("$tool")
   done
 fi
