@@ -129,10 +129,10 @@ func (c *collector) settle(all []place) {
 		none = append(none, "startup-folder")
 	}
 	if len(none) > 0 {
-		c.rec.Note(artifacts.Outcome{Status: artifacts.Absent, Reason: "looked for, and nothing there: " + strings.Join(none, ", ")})
+		winapi.Say(c.rec, "", artifacts.Absent, "looked for, and nothing there: "+strings.Join(none, ", "))
 	}
 	if c.cut {
-		c.rec.Note(artifacts.Outcome{Status: artifacts.Truncated, Reason: fmt.Sprintf("more than %d keys or %d entries", maxKeys, maxEntries)})
+		winapi.Say(c.rec, "", artifacts.Truncated, fmt.Sprintf("more than %d keys or %d entries", maxKeys, maxEntries))
 	}
 }
 
@@ -149,7 +149,7 @@ func (c *collector) loadUsers() {
 			list = append(list, u.ID)
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
-			c.rec.Note(artifacts.Outcome{Path: hives, Status: winapi.Status(err), Reason: err.Error()})
+			winapi.Note(c.rec, hives, err)
 		}
 	}
 	for _, sid := range list {
@@ -173,22 +173,22 @@ func (c *collector) loadUsers() {
 		}
 	}
 	if len(unloaded) > 0 {
-		c.rec.Note(artifacts.Outcome{Path: hives, Status: artifacts.Skipped, Reason: "the hives of these users are not loaded, their NTUSER.DAT tells: " + strings.Join(unloaded, ", ")})
+		winapi.Say(c.rec, hives, artifacts.Skipped, "the hives of these users are not loaded, their NTUSER.DAT tells: "+strings.Join(unloaded, ", "))
 	}
 }
 
 // place looks at all roots of a row.
 func (c *collector) place(p *place) {
 	for i := range len(p.roots) {
-		root := roots[p.roots[i]]
-		if !root.user {
-			c.walk(p, artifacts.Path(`HKEY_LOCAL_MACHINE\`+root.prefix), p.key, &user{vars: c.host.Environ})
+		prefix, ofUser, _ := root(p.roots[i])
+		if !ofUser {
+			c.walk(p, artifacts.Path(`HKEY_LOCAL_MACHINE\`+prefix), p.key, &user{vars: c.host.Environ})
 			continue
 		}
 		for j := range c.users {
 			at := artifacts.Path(hives + `\` + c.users[j].sid)
-			if root.prefix != "" {
-				at += artifacts.Path(`\` + root.prefix)
+			if prefix != "" {
+				at += artifacts.Path(`\` + prefix)
 			}
 			c.walk(p, at, p.key, &c.users[j])
 		}
@@ -210,7 +210,7 @@ func (c *collector) walk(p *place, at artifacts.Path, left []string, u *user) {
 	}
 	key, err := c.host.Registry.Key(at)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		c.rec.Note(artifacts.Outcome{Path: at, Status: winapi.Status(err), Reason: err.Error()})
+		winapi.Note(c.rec, at, err)
 	}
 	if len(left) == 0 {
 		key.Path = at

@@ -149,7 +149,7 @@ func TestTable(t *testing.T) {
 			t.Errorf("row %+v", p)
 		}
 		for i := range len(p.roots) {
-			if _, ok := roots[p.roots[i]]; !ok {
+			if _, _, ok := root(p.roots[i]); !ok {
 				t.Errorf("%s: no root %c", p.kind, p.roots[i])
 			}
 		}

@@ -63,11 +63,11 @@ func bits(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) []Entr
 		return err
 	})
 	if err != nil {
-		rec.Note(artifacts.Outcome{Status: winapi.Status(err), Reason: fmt.Sprintf("BITS: %v; its queue is collected as a file (qmgr)", err)})
+		winapi.Say(rec, "", winapi.Status(err), fmt.Sprintf("BITS: %v; its queue is collected as a file (qmgr)", err))
 		return nil
 	}
 	if len(all) == 0 {
-		rec.Note(artifacts.Outcome{Status: artifacts.Absent, Reason: "BITS: the service runs and has no transfer of any user"})
+		winapi.Say(rec, "", artifacts.Absent, "BITS: the service runs and has no transfer of any user")
 	}
 	return all
 }

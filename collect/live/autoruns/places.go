@@ -7,20 +7,30 @@ import (
 // A place is a row of the table below: a kind of start, where in the registry it stands, and what its data means.
 type place struct {
 	kind   string
-	roots  string   // letters, see roots
+	roots  string   // letters, see root
 	key    []string // components; "*" is any key, "%2A" the key called *
 	values []string // names in lower case; "" the default value; "*" all; a "*" at the end stands for any rest
 	how    byte     // see the table
 	ships  []string // data as Windows ships it, in lower case
 }
 
-// roots are where a place's key lies: by letter, the beginnings below HKEY_LOCAL_MACHINE, or below each user's hive.
-var roots = map[byte]struct {
-	user   bool
-	prefix string
-}{
-	'M': {false, `SOFTWARE`}, 'W': {false, `SOFTWARE\Wow6432Node`}, 'S': {false, `SYSTEM\CurrentControlSet`},
-	'U': {true, `Software`}, 'V': {true, `Software\Wow6432Node`}, 'H': {true, ``},
+// root is where a place's key lies, by letter: what it begins with below HKEY_LOCAL_MACHINE, or below each user's hive.
+func root(letter byte) (prefix string, user, known bool) {
+	switch letter {
+	case 'M':
+		return `SOFTWARE`, false, true
+	case 'W':
+		return `SOFTWARE\Wow6432Node`, false, true
+	case 'S':
+		return `SYSTEM\CurrentControlSet`, false, true
+	case 'U':
+		return `Software`, true, true
+	case 'V':
+		return `Software\Wow6432Node`, true, true
+	case 'H':
+		return ``, true, true
+	}
+	return "", false, false
 }
 
 // places are all that is looked for in the registry, a line each: kind; roots; key; values; how the data is read; what

@@ -43,7 +43,7 @@ func (c *collector) folder(dir, root artifacts.Path, u user) {
 	}
 	list, err := c.host.Files.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		c.rec.Note(artifacts.Outcome{Path: dir, Status: winapi.Status(err), Reason: err.Error()})
+		winapi.Note(c.rec, dir, err)
 	}
 	for i, f := range list {
 		if f.Kind == artifacts.Directory || strings.EqualFold(f.Name, "desktop.ini") {

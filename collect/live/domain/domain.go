@@ -70,10 +70,10 @@ func collect(_ context.Context, h *artifacts.Host, rec artifacts.Recorder) error
 	}
 	r.fromRegistry(h.Registry)
 	for _, e := range r.Errors {
-		rec.Note(artifacts.Outcome{Status: artifacts.Failed, Reason: e})
+		winapi.Say(rec, "", artifacts.Failed, e)
 	}
 	if len(r.Cloud) == 0 {
-		rec.Note(artifacts.Outcome{Path: keyCloud, Status: artifacts.Absent, Reason: "neither the system nor the registry names a tenant of Entra"})
+		winapi.Say(rec, keyCloud, artifacts.Absent, "neither the system nor the registry names a tenant of Entra")
 	}
 	return rec.Record(r)
 }

@@ -52,7 +52,7 @@ func audit(ctx context.Context, _ *artifacts.Host, rec artifacts.Recorder) error
 		return fmt.Errorf("the system tells no audit policy: %w", last)
 	}
 	if last != nil {
-		rec.Note(artifacts.Outcome{Status: winapi.Status(last), Reason: fmt.Sprintf("%d subcategories are not told: %v", int(number-firstSubcategory)-answered, last)})
+		winapi.Say(rec, "", winapi.Status(last), fmt.Sprintf("%d subcategories are not told: %v", int(number-firstSubcategory)-answered, last))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"spor/artifacts"
+	"spor/collect/winapi"
 )
 
 // Boot takes how far the kernel checks what it loads.
@@ -48,7 +49,7 @@ func boot(_ context.Context, _ *artifacts.Host, rec artifacts.Recorder) error {
 	var r BootRecord
 	r.ask()
 	for _, e := range r.Errors {
-		rec.Note(artifacts.Outcome{Status: artifacts.Failed, Reason: e})
+		winapi.Say(rec, "", artifacts.Failed, e)
 	}
 	if r.SecureBoot == nil && r.Options == nil && r.Debugger == nil && r.Firmware == "" {
 		return errors.New("the system tells nothing of how it was booted")

@@ -56,9 +56,9 @@ func firewall(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) er
 		read, err := h.Registry.Key(k.path)
 		switch {
 		case err != nil:
-			rec.Note(artifacts.Outcome{Path: k.path, Status: winapi.Status(err), Reason: err.Error()})
+			winapi.Note(rec, k.path, err)
 		case len(read.Values) == 0:
-			rec.Note(artifacts.Outcome{Path: k.path, Status: artifacts.Absent, Reason: "no rule"})
+			winapi.Say(rec, k.path, artifacts.Absent, "no rule")
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && len(read.Values) == 0 {
 			continue
@@ -83,11 +83,6 @@ func rule(text string) FirewallRule {
 	if len(text) > maxRule {
 		text = text[:maxRule]
 	}
-	fields := map[string]*string{
-		"action": &r.Action, "dir": &r.Direction, "protocol": &r.Protocol, "lport": &r.LocalPort, "lport2_10": &r.LocalPort, "lport2_20": &r.LocalPort,
-		"rport": &r.RemotePort, "rport2_10": &r.RemotePort, "la4": &r.Local, "la6": &r.Local, "ra4": &r.Remote, "ra6": &r.Remote, "ra42": &r.Remote, "ra62": &r.Remote,
-		"app": &r.Program, "svc": &r.Service, "profile": &r.Profile, "name": &r.Name, "embedctxt": &r.Group, "apppkgid": &r.Package, "luauth": &r.User, "luown": &r.User,
-	}
 	for i, part := range strings.Split(text, "|") {
 		if i == 0 {
 			r.Version = part
@@ -98,7 +93,7 @@ func rule(text string) FirewallRule {
 		if name == "active" {
 			r.Active = strings.EqualFold(value, "true")
 		}
-		if to := fields[name]; ok && to != nil {
+		if to := r.field(name); ok && to != nil {
 			if *to != "" {
 				value = *to + "," + value
 			}
@@ -107,4 +102,39 @@ func rule(text string) FirewallRule {
 	}
 	r.Action, r.Direction = strings.ToLower(r.Action), strings.ToLower(r.Direction)
 	return r
+}
+
+// field is where a rule's field goes; nil: it is not kept.
+func (r *FirewallRule) field(name string) *string {
+	switch name {
+	case "action":
+		return &r.Action
+	case "dir":
+		return &r.Direction
+	case "protocol":
+		return &r.Protocol
+	case "lport", "lport2_10", "lport2_20":
+		return &r.LocalPort
+	case "rport", "rport2_10":
+		return &r.RemotePort
+	case "la4", "la6":
+		return &r.Local
+	case "ra4", "ra6", "ra42", "ra62":
+		return &r.Remote
+	case "app":
+		return &r.Program
+	case "svc":
+		return &r.Service
+	case "profile":
+		return &r.Profile
+	case "name":
+		return &r.Name
+	case "embedctxt":
+		return &r.Group
+	case "apppkgid":
+		return &r.Package
+	case "luauth", "luown":
+		return &r.User
+	}
+	return nil
 }

@@ -122,12 +122,12 @@ func defender(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, as
 func noteAnswer(rec artifacts.Recorder, err error, n int, none, class string) {
 	switch {
 	case err != nil:
-		rec.Note(artifacts.Outcome{Path: artifacts.Path(class), Status: winapi.Status(err), Reason: err.Error()})
+		winapi.Note(rec, artifacts.Path(class), err)
 	case n == 0:
 		if none == "" {
 			none = "WMI answers with no object"
 		}
-		rec.Note(artifacts.Outcome{Path: artifacts.Path(class), Status: artifacts.Absent, Reason: none})
+		winapi.Say(rec, artifacts.Path(class), artifacts.Absent, none)
 	}
 }
 
@@ -148,7 +148,7 @@ func exclusions(reg artifacts.Registry, rec artifacts.Recorder) (map[string]bool
 				key, err = reg.Key(p)
 			}
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				rec.Note(artifacts.Outcome{Path: p, Status: winapi.Status(err), Reason: err.Error()})
+				winapi.Note(rec, p, err)
 				any = true
 			}
 			for _, v := range key.Values {
@@ -164,7 +164,7 @@ func exclusions(reg artifacts.Registry, rec artifacts.Recorder) (map[string]bool
 			}
 		}
 		if !any {
-			rec.Note(artifacts.Outcome{Path: artifacts.Path(root.key), Status: artifacts.Absent, Reason: "nothing is excluded here"})
+			winapi.Say(rec, artifacts.Path(root.key), artifacts.Absent, "nothing is excluded here")
 		}
 	}
 	return found, nil
@@ -257,7 +257,7 @@ func products(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, as
 	}
 	n, err := providers(h.Registry, rec)
 	if err == nil && found+n == 0 {
-		rec.Note(artifacts.Outcome{Status: artifacts.Absent, Reason: "neither WMI nor the registry names a product: servers have no security centre"})
+		winapi.Say(rec, "", artifacts.Absent, "neither WMI nor the registry names a product: servers have no security centre")
 	}
 	return err
 }
@@ -291,12 +291,12 @@ func providers(reg artifacts.Registry, rec artifacts.Recorder) (int, error) {
 			list, err = reg.Key(p)
 		}
 		if err != nil {
-			rec.Note(artifacts.Outcome{Path: p, Status: winapi.Status(err), Reason: err.Error()})
+			winapi.Note(rec, p, err)
 		}
 		for _, sub := range list.Subkeys {
 			read, err := reg.Key(artifacts.Windows.Join(p, sub))
 			if err != nil {
-				rec.Note(artifacts.Outcome{Path: artifacts.Windows.Join(p, sub), Status: winapi.Status(err), Reason: err.Error()})
+				winapi.Note(rec, artifacts.Windows.Join(p, sub), err)
 				continue
 			}
 			k := winapi.KeyOf(read)

@@ -72,7 +72,7 @@ func volumes(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, ask
 		if err != nil {
 			reason = err.Error()
 		}
-		rec.Note(artifacts.Outcome{Path: key, Status: artifacts.Absent, Reason: reason + ": nothing tells whether volumes are encrypted"})
+		winapi.Say(rec, key, artifacts.Absent, reason+": nothing tells whether volumes are encrypted")
 		return nil
 	}
 	return rec.Record(Volume{From: "registry", Drive: h.Environ["systemdrive"], Protection: protections[min(n, 1)]})

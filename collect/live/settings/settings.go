@@ -59,7 +59,7 @@ func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) err
 	const hives = `HKEY_USERS`
 	users, err := h.Registry.Key(hives)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		rec.Note(artifacts.Outcome{Path: hives, Status: winapi.Status(err), Reason: err.Error()})
+		winapi.Note(rec, hives, err)
 	}
 	for _, sid := range users.Subkeys {
 		if !strings.HasSuffix(strings.ToLower(sid), "_classes") {
@@ -90,22 +90,22 @@ func (c *collector) settle(all []row) {
 		last = all[i].area
 	}
 	if len(none) > 0 {
-		c.rec.Note(artifacts.Outcome{Status: artifacts.Absent, Reason: "nothing is set, so that defaults hold, about " + strings.Join(none, ", ")})
+		winapi.Say(c.rec, "", artifacts.Absent, "nothing is set, so that defaults hold, about "+strings.Join(none, ", "))
 	}
 	if c.keys > maxKeys {
-		c.rec.Note(artifacts.Outcome{Status: artifacts.Truncated, Reason: fmt.Sprintf("more than %d keys", maxKeys)})
+		winapi.Say(c.rec, "", artifacts.Truncated, fmt.Sprintf("more than %d keys", maxKeys))
 	}
 }
 
 func (c *collector) row(r *row, letter byte) {
-	root := roots[letter]
+	prefix, ofUser, _ := root(letter)
 	policy := letter == 'P' || letter == 'Q'
-	if !root.user {
-		c.walk(r, artifacts.Path(`HKEY_LOCAL_MACHINE\`+root.prefix), r.key, Setting{Policy: policy})
+	if !ofUser {
+		c.walk(r, artifacts.Path(`HKEY_LOCAL_MACHINE\`+prefix), r.key, Setting{Policy: policy})
 		return
 	}
 	for _, sid := range c.sids {
-		c.walk(r, artifacts.Path(`HKEY_USERS\`+sid+`\`+root.prefix), r.key, Setting{Policy: policy, User: sid})
+		c.walk(r, artifacts.Path(`HKEY_USERS\`+sid+`\`+prefix), r.key, Setting{Policy: policy, User: sid})
 	}
 }
 
@@ -122,7 +122,7 @@ func (c *collector) walk(r *row, at artifacts.Path, left []string, s Setting) {
 	}
 	key, err := c.host.Registry.Key(at)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		c.rec.Note(artifacts.Outcome{Path: at, Status: winapi.Status(err), Reason: err.Error()})
+		winapi.Note(c.rec, at, err)
 	}
 	if len(left) > 0 {
 		for _, sub := range key.Subkeys {

@@ -51,7 +51,7 @@ func TestTable(t *testing.T) {
 		}
 		areas[r.area], last = true, r.area
 		for i := range len(r.roots) {
-			if _, ok := roots[r.roots[i]]; !ok {
+			if _, _, ok := root(r.roots[i]); !ok {
 				t.Errorf("%s: no root %c", r.area, r.roots[i])
 			}
 		}

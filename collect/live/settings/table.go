@@ -10,14 +10,27 @@ type row struct {
 	values []string // names in lower case; "*": all
 }
 
-// roots are where a key lies: by letter, the beginnings below HKEY_LOCAL_MACHINE, or below each user's hive.
-var roots = map[byte]struct {
-	user   bool
-	prefix string
-}{
-	'M': {false, `SOFTWARE\Microsoft`}, 'W': {false, `SOFTWARE\Wow6432Node\Microsoft`}, 'P': {false, `SOFTWARE\Policies\Microsoft`}, 'A': {false, `SOFTWARE`},
-	'C': {false, `SYSTEM\CurrentControlSet\Control`}, 'S': {false, `SYSTEM\CurrentControlSet\Services`},
-	'U': {true, `Software\Microsoft`}, 'Q': {true, `Software\Policies\Microsoft`}, 'R': {true, `Software`},
+// root is where a key lies, by letter: what it begins with below HKEY_LOCAL_MACHINE, or below each user's hive.
+func root(letter byte) (prefix string, user, known bool) {
+	switch letter {
+	case 'M':
+		return `SOFTWARE\Microsoft`, false, true
+	case 'W':
+		return `SOFTWARE\Wow6432Node\Microsoft`, false, true
+	case 'P':
+		return `SOFTWARE\Policies\Microsoft`, false, true
+	case 'A':
+		return `SOFTWARE`, false, true
+	case 'C':
+		return `SYSTEM\CurrentControlSet\Control`, false, true
+	case 'S':
+		return `SYSTEM\CurrentControlSet\Services`, false, true
+	case 'U':
+		return `Software\Microsoft`, true, true
+	case 'Q':
+		return `Software\Policies\Microsoft`, true, true
+	}
+	return "", false, false
 }
 
 // rows are all that is read: area; roots; key; values. Passwords are left out on purpose. What the values mean is in

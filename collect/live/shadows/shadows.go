@@ -63,7 +63,7 @@ const space = `root\cimv2`
 func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, names []string, errDevices error, ask wmi.Asker) error {
 	sum := Record{Kind: "summary"}
 	if errDevices != nil {
-		rec.Note(artifacts.Outcome{Path: `\Device`, Status: winapi.Status(errDevices), Reason: "devices of shadow copies: " + errDevices.Error()})
+		winapi.Say(rec, `\Device`, winapi.Status(errDevices), "devices of shadow copies: "+errDevices.Error())
 	} else {
 		n := len(names)
 		sum.Copies = &n
@@ -72,7 +72,7 @@ func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, nam
 	stores, errStores := ask(ctx, space, "Win32_ShadowStorage")
 	for _, err := range []error{errCopies, errStores} {
 		if err != nil {
-			rec.Note(artifacts.Outcome{Path: space, Status: winapi.Status(err), Reason: err.Error()})
+			winapi.Note(rec, space, err)
 		}
 	}
 	if errCopies == nil && sum.Copies == nil {
@@ -99,9 +99,9 @@ func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, nam
 	sum.weigh(h.Registry)
 	switch {
 	case sum.Copies == nil:
-		rec.Note(artifacts.Outcome{Status: artifacts.Failed, Reason: "nothing tells whether there are shadow copies"})
+		winapi.Say(rec, "", artifacts.Failed, "nothing tells whether there are shadow copies")
 	case *sum.Copies == 0:
-		rec.Note(artifacts.Outcome{Status: artifacts.Absent, Reason: "there is no shadow copy: neither as a device of the kernel nor, where it answers, by WMI"})
+		winapi.Say(rec, "", artifacts.Absent, "there is no shadow copy: neither as a device of the kernel nor, where it answers, by WMI")
 	}
 	return errors.Join(ctx.Err(), rec.Record(sum))
 }
@@ -146,7 +146,7 @@ func deletions(reg artifacts.Registry, rec artifacts.Recorder) (int, error) {
 		}
 		key, err := reg.Key(p)
 		if err != nil && (!errors.Is(err, fs.ErrNotExist) || depth == 0) {
-			rec.Note(artifacts.Outcome{Path: p, Status: winapi.Status(err), Reason: err.Error()})
+			winapi.Note(rec, p, err)
 		}
 		for _, v := range key.Values {
 			if !strings.Contains(strings.ToLower(v.Name), "delete") {

@@ -65,7 +65,7 @@ func installed(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) e
 		l.apps(root+apps, sid)
 	}
 	if l.err == nil && l.found == 0 {
-		rec.Note(artifacts.Outcome{Status: artifacts.Absent, Reason: "the registry was read, and names no installed program"})
+		winapi.Say(rec, "", artifacts.Absent, "the registry was read, and names no installed program")
 	}
 	return l.err
 }
@@ -79,7 +79,7 @@ type list struct {
 }
 
 func (l *list) note(p artifacts.Path, err error) {
-	l.rec.Note(artifacts.Outcome{Path: p, Status: winapi.Status(err), Reason: err.Error()})
+	winapi.Note(l.rec, p, err)
 }
 
 // each calls f with every key below p. That there is none is no news, but for the first.
@@ -108,7 +108,7 @@ func (l *list) each(p artifacts.Path, f func(artifacts.RegistryKey, winapi.Key))
 
 func (l *list) record(v any) {
 	if l.found++; l.found > maxListed {
-		l.rec.Note(artifacts.Outcome{Status: artifacts.Truncated, Reason: fmt.Sprintf("more than %d", maxListed)})
+		winapi.Say(l.rec, "", artifacts.Truncated, fmt.Sprintf("more than %d", maxListed))
 		return
 	}
 	l.err = l.rec.Record(v)
@@ -164,11 +164,9 @@ type Update struct {
 	Path      artifacts.Path `json:"path,omitempty"`
 }
 
-// states of a package of the servicing store, by number (CbsState of cbs.h, as DISM words them).
-var states = map[uint64]string{
-	0x10: "resolved", 0x20: "resolved", 0x30: "staging", 0x40: "staged", 0x50: "uninstall_pending", 0x60: "install_pending", 0x65: "install_pending",
-	0x70: "installed", 0x80: "superseded", 5: "uninstall_pending", 4: "resolving",
-}
+// states of a package of the servicing store, by its number's second digit: 0x70 is installed (CbsState, as DISM words
+// them).
+var states = []string{"", "resolved", "resolved", "staging", "staged", "uninstall_pending", "install_pending", "installed", "superseded"}
 
 func updates(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, ask wmi.Asker) error {
 	fromWMI := 0
@@ -182,9 +180,9 @@ func updates(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, ask
 			fromWMI++
 		}
 		if err != nil {
-			rec.Note(artifacts.Outcome{Path: "Win32_QuickFixEngineering", Status: winapi.Status(err), Reason: err.Error()})
+			winapi.Note(rec, "Win32_QuickFixEngineering", err)
 		} else if fromWMI == 0 {
-			rec.Note(artifacts.Outcome{Path: "Win32_QuickFixEngineering", Status: artifacts.Absent, Reason: "WMI names no update"})
+			winapi.Say(rec, "Win32_QuickFixEngineering", artifacts.Absent, "WMI names no update")
 		}
 	}
 	const packages = `HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages`
@@ -204,14 +202,14 @@ func updates(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, ask
 		n, _ := k.Number("currentstate")
 		high, _ := k.Number("installtimehigh")
 		low, _ := k.Number("installtimelow")
-		u := Update{ID: update(name), From: "registry", State: states[n], Installed: winapi.Time(int64(high<<32 | low)), By: k.String("installclient"), Package: name, Path: key.Path}
-		if u.State == "" {
-			u.State = fmt.Sprintf("%#x", n)
+		u := Update{ID: update(name), From: "registry", Installed: winapi.Time(int64(high<<32 | low)), By: k.String("installclient"), Package: name, Path: key.Path}
+		if u.State = fmt.Sprintf("%#x", n); n>>4 > 0 && n>>4 < uint64(len(states)) {
+			u.State = states[n>>4]
 		}
 		l.record(u)
 	})
 	if l.err == nil && l.found == 0 && missing == nil {
-		rec.Note(artifacts.Outcome{Path: packages, Status: artifacts.Absent, Reason: "the servicing store names no update"})
+		winapi.Say(rec, packages, artifacts.Absent, "the servicing store names no update")
 	}
 	return l.err
 }

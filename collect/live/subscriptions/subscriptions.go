@@ -80,7 +80,7 @@ func gather(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, ask 
 			answered++
 		}
 		if err == nil && len(all) == 0 {
-			rec.Note(artifacts.Outcome{Path: artifacts.Path(namespace), Status: artifacts.Absent, Reason: "WMI answers, and has no subscription here"})
+			winapi.Say(rec, artifacts.Path(namespace), artifacts.Absent, "WMI answers, and has no subscription here")
 		}
 		join(all)
 		for i := range all {

@@ -138,7 +138,7 @@ func (x *Examiner) program(command string) (program File, arguments string) {
 	// Nothing is there: the name ends with its extension, or with the first space.
 	end := strings.IndexAny(command+" ", " \t")
 	for i := range command {
-		if rest := command[i:]; command[i] == '.' && len(rest) >= 4 && endings[strings.ToLower(rest[:4])] && (len(rest) == 4 || rest[4] == ' ') {
+		if rest := command[i:]; command[i] == '.' && len(rest) >= 4 && strings.Contains(endings, strings.ToLower(rest[:4])) && (len(rest) == 4 || rest[4] == ' ') {
 			end = max(end, i+4)
 			break
 		}
@@ -146,7 +146,7 @@ func (x *Examiner) program(command string) (program File, arguments string) {
 	return x.search(command[:end], ".exe"), command[end:]
 }
 
-var endings = map[string]bool{".exe": true, ".dll": true, ".cmd": true, ".bat": true, ".com": true, ".scr": true, ".vbs": true, ".ps1": true}
+const endings = ".exe.dll.cmd.bat.com.scr.vbs.ps1"
 
 // Library describes a DLL as LoadLibrary finds it: in System32 where it has no folder, and with .dll where it has no
 // extension.

@@ -139,8 +139,18 @@ func (d *definition) begin(path []string) {
 			d.Triggers = append(d.Triggers, strings.TrimSuffix(name, "Trigger"))
 		}
 	case "Actions":
-		kinds := map[string]string{"Exec": "exec", "ComHandler": "com", "SendEmail": "email", "ShowMessage": "message"}
-		if kind := kinds[name]; kind != "" && len(d.Actions) < maxActions {
+		kind := ""
+		switch name {
+		case "Exec":
+			kind = "exec"
+		case "ComHandler":
+			kind = "com"
+		case "SendEmail":
+			kind = "email"
+		case "ShowMessage":
+			kind = "message"
+		}
+		if kind != "" && len(d.Actions) < maxActions {
 			d.Actions = append(d.Actions, Action{Kind: kind})
 		}
 	}
@@ -153,10 +163,10 @@ func (d *definition) end(path []string, text string) {
 	}
 	last := path[len(path)-1]
 	switch path[1] {
-	case "RegistrationInfo":
-		set(last, text, map[string]*string{"Author": &d.Author, "Date": &d.Date, "Description": &d.Description})
-	case "Principals":
-		set(last, text, map[string]*string{"UserId": &d.User, "GroupId": &d.User, "RunLevel": &d.RunLevel, "LogonType": &d.LogonType})
+	case "Triggers":
+		if i := len(d.Triggers) - 1; i >= 0 && len(d.Triggers[i]) < 1000 && len(text) < 500 {
+			d.Triggers[i] += " " + last + "=" + text
+		}
 	case "Settings":
 		on := strings.EqualFold(text, "true") || text == "1"
 		switch {
@@ -165,22 +175,42 @@ func (d *definition) end(path []string, text string) {
 		case last == "Enabled" && len(path) == 3:
 			d.Enabled = &on
 		}
-	case "Triggers":
-		if i := len(d.Triggers) - 1; i >= 0 && len(d.Triggers[i]) < 1000 && len(text) < 500 {
-			d.Triggers[i] += " " + last + "=" + text
-		}
-	case "Actions":
-		if i := len(d.Actions) - 1; i >= 0 {
-			a := &d.Actions[i]
-			set(last, text, map[string]*string{"Command": &a.Command, "ClassId": &a.Command, "Arguments": &a.Arguments, "Data": &a.Arguments, "WorkingDirectory": &a.Folder})
+	default:
+		if p := d.field(path[1], last); p != nil {
+			*p = text
 		}
 	}
 }
 
-func set(name, text string, fields map[string]*string) {
-	if p := fields[name]; p != nil {
-		*p = text
+// field is where the text of an element goes; nil: it is not kept.
+func (d *definition) field(part, name string) *string {
+	switch part + "/" + name {
+	case "RegistrationInfo/Author":
+		return &d.Author
+	case "RegistrationInfo/Date":
+		return &d.Date
+	case "RegistrationInfo/Description":
+		return &d.Description
+	case "Principals/UserId", "Principals/GroupId":
+		return &d.User
+	case "Principals/RunLevel":
+		return &d.RunLevel
+	case "Principals/LogonType":
+		return &d.LogonType
 	}
+	i := len(d.Actions) - 1
+	if part != "Actions" || i < 0 {
+		return nil
+	}
+	switch name {
+	case "Command", "ClassId":
+		return &d.Actions[i].Command
+	case "Arguments", "Data":
+		return &d.Actions[i].Arguments
+	case "WorkingDirectory":
+		return &d.Actions[i].Folder
+	}
+	return nil
 }
 
 var errActions = errors.New("are cut short, or of a kind that is not known")

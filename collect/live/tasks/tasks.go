@@ -115,10 +115,10 @@ func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) err
 		}
 	}
 	if c.cut {
-		rec.Note(artifacts.Outcome{Status: artifacts.Truncated, Reason: fmt.Sprintf("more than %d tasks or %d levels", maxTasks, maxDepth)})
+		winapi.Say(rec, "", artifacts.Truncated, fmt.Sprintf("more than %d tasks or %d levels", maxTasks, maxDepth))
 	}
 	if len(c.all) == 0 {
-		rec.Note(artifacts.Outcome{Status: artifacts.Absent, Reason: "no source has a task"})
+		winapi.Say(rec, "", artifacts.Absent, "no source has a task")
 	}
 	return nil
 }
@@ -143,7 +143,7 @@ func quoted(command string) string {
 }
 
 func (c *collector) note(p artifacts.Path, what string, err error) {
-	c.rec.Note(artifacts.Outcome{Path: p, Status: winapi.Status(err), Reason: what + ": " + err.Error()})
+	winapi.Say(c.rec, p, winapi.Status(err), what+": "+err.Error())
 }
 
 // task gives the record of a path, made if need be; nil: there are too many.
