@@ -7,9 +7,6 @@ import (
 	"iter"
 )
 
-// MaxLine is how much of one line is kept; logs of any kind stay far below it.
-const MaxLine = 64 << 10
-
 // A Line is one line of a text file.
 type Line struct {
 	Offset int64  // of its first byte
@@ -17,10 +14,8 @@ type Line struct {
 	Cut    int64  // bytes over the bound, left out
 }
 
-// Lines reads text line by line, keeping MaxLine of each. An error ends it.
-func Lines(r io.Reader) iter.Seq2[Line, error] { return LinesMax(r, MaxLine) }
-
-// LinesMax is Lines with a bound of its own.
+// LinesMax reads text line by line, keeping a number of bytes of each. An error ends it. Parsers of text logs read through
+// package lines, which is faster and knows what hosts do to files; this is for lines longer than any log has.
 func LinesMax(r io.Reader, most int) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		b := bufio.NewReaderSize(r, most)

@@ -31,9 +31,6 @@ type Line struct {
 // block is how much is made a string at once. It holds any line that is kept whole.
 const block = 2 * Max
 
-// first is what the first block is at most: most files of a host are small.
-const first = 8 << 10
-
 // blocks are used again: every file of a host is asked whether it is a log, and few are.
 var blocks = sync.Pool{New: func() any { return new([block]byte) }}
 
@@ -84,9 +81,6 @@ func (s *reader) fill(n int) {
 	}
 }
 
-// grow makes room for a whole block.
-func (s *reader) grow() { s.buf = append(s.buf, make([]byte, block-len(s.buf))...) }
-
 // drop forgets the first n bytes.
 func (s *reader) drop(n int) {
 	s.have = copy(s.buf, s.buf[n:s.have])
@@ -105,11 +99,6 @@ func (s *reader) narrow() {
 			}
 			s.drop(end)
 			seen = s.have
-			if len(s.buf) < block && s.err == nil {
-				s.grow()
-			}
-		case s.have == len(s.buf) && len(s.buf) < block:
-			s.grow()
 		case s.have == len(s.buf):
 			if !s.long() {
 				return

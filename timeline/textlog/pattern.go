@@ -66,6 +66,20 @@ func (f *Fields) Match(patterns []Pattern, text string) bool {
 	return false
 }
 
+// MatchNew is Match, but leaves out fields that are there already.
+func (f *Fields) MatchNew(patterns []Pattern, text string) bool {
+	n := len(*f)
+	ok := f.Match(patterns, text)
+	kept := (*f)[:n]
+	for _, field := range (*f)[n:] {
+		if !kept.Has(field.Name) {
+			kept = append(kept, field)
+		}
+	}
+	*f = kept
+	return ok
+}
+
 // maxTries bounds where a stranger's text may end.
 const maxTries = 64
 
@@ -116,10 +130,13 @@ func (pt *part) end(s string) int {
 		for n < len(s) && stops[s[n]]&wordStop == 0 {
 			n++
 		}
+		if strings.HasPrefix(pt.then, ":") { // "192.0.2.7:22"
+			n = strings.LastIndexByte(s[:n], ':')
+		}
 		for n > 0 && (s[n-1] == ':' || s[n-1] == '.') {
 			n--
 		}
-		if n == 0 {
+		if n <= 0 {
 			return -1
 		}
 		return n

@@ -43,3 +43,57 @@ func TestRead(t *testing.T) {
 		}
 	}
 }
+
+// TestWords asks of other programs, one line each, for the fields that matter.
+func TestWords(t *testing.T) {
+	tests := []struct{ program, words, want string }{
+		{"login", "FAILED LOGIN 1 FROM 192.0.2.7 FOR dcid, Authentication failure", `"action":"login_failed","authentication_result":"failure","ip_address":"192.0.2.7","username":"dcid","reason":"Authentication failure"`},
+		{"login", "ROOT LOGIN ON tty1", `"action":"login_root"`},
+		{"dropbear", "Password auth succeeded for 'root' from 192.0.2.7:4000", `"action":"login","authentication_result":"success","username":"root","ip_address":"192.0.2.7","port":4000`},
+		{"pkexec", "ann: Executing command [USER=root] [TTY=/dev/pts/0] [CWD=/tmp] [COMMAND=/bin/sh]", `"username":"ann","target_username":"root","terminal":"/dev/pts/0","working_directory":"/tmp","command":"/bin/sh"`},
+		{"su", "+ /dev/pts/0 ann:root", `"action":"su","authentication_result":"success","terminal":"/dev/pts/0","username":"ann","target_username":"root"`},
+		{"gpasswd", "user eve added by root to group wheel", `"action":"group_member_added","username":"eve","by_username":"root","group":"wheel"`},
+		{"systemd", "Stopped auditd.service - Security Auditing Service.", `"action":"service_stopped","service_name":"auditd.service"`},
+		{"crontab", "(eve) REPLACE (eve)", `"action":"crontab_replaced","username":"eve","detail":"eve"`},
+		{"crond", "USER root pid 812 cmd /tmp/x", `"action":"cron","username":"root","child_pid":812,"command":"/tmp/x"`},
+		{"kernel", "[82508.100168] wireguard: wg0: Packet has unallowed src IP (10.0.0.3) from peer 1 (192.0.2.7:51820)", `"since_boot":"82508.100168","action":"vpn_refused","authentication_result":"failure","interface":"wg0","inner_ip_address":"10.0.0.3","peer":1,"ip_address":"192.0.2.7","port":51820`},
+		{"kernel", "[1.5] [UFW BLOCK] IN=eth0 OUT= MAC=aa SRC=192.0.2.7 DST=198.51.100.7 LEN=44 PROTO=TCP SPT=5 DPT=22 WINDOW=1", `"action":"packet_refused","authentication_result":"failure","rule":"UFW BLOCK","interface":"eth0","ip_address":"192.0.2.7","destination_ip":"198.51.100.7","length":44,"protocol":"TCP","port":5,"destination_port":22`},
+		{"postfix/smtpd", "NOQUEUE: reject: RCPT from a.example[192.0.2.7]: 554 5.7.1 <x>: Relay access denied; from=<a@b> to=<c@d> proto=SMTP helo=<198.51.100.17>", `"action":"mail_refused","authentication_result":"failure","client_name":"a.example","ip_address":"192.0.2.7","reason":"554 5.7.1 <x>: Relay access denied","sender":"a@b","recipient":"c@d"`},
+		{"postfix/smtp", "3F1A2B4C5D: to=<a@b>, relay=mx[192.0.2.8]:25, delay=1, dsn=2.0.0, status=sent (250 ok)", `"queue_identifier":"3F1A2B4C5D","action":"mail_delivered","authentication_result":"success","recipient":"a@b","relay":"mx[192.0.2.8]:25","status_code":"2.0.0","status":"sent"`},
+		{"postfix/smtpd", "3F1A2B4C5D: client=x[192.0.2.7], sasl_method=LOGIN, sasl_username=ann", `"action":"login","authentication_result":"success","client_name":"x","ip_address":"192.0.2.7","authentication_method":"LOGIN","username":"ann"`},
+		{"openvpn", "ann/192.0.2.7:1194 SENT CONTROL [ann]: 'AUTH_FAILED' (status=1)", `"action":"vpn_refused","authentication_result":"failure","username":"ann","ip_address":"192.0.2.7","port":1194`},
+		{"%ASA-6-605005", `Login permitted from 192.0.2.7/4000 to inside:10.0.0.1/ssh for user "ann"`, `"message_number":605005,"level":6,"action":"login","authentication_result":"success","ip_address":"192.0.2.7","port":4000`},
+		{"%ASA-4-106023", `Deny tcp src outside:192.0.2.7/5 dst inside:10.0.0.1/22 by access-group "acl"`, `"action":"packet_refused","authentication_result":"failure","protocol":"tcp","ip_address":"192.0.2.7","port":5,"destination_ip":"10.0.0.1","destination_port":22,"rule":"acl"`},
+		{"%SEC-6-IPACCESSLOGP", "list 102 denied tcp 192.0.2.7(3067) -> 10.0.0.1(139), 1 packet", `"rule":"102","protocol":"tcp","ip_address":"192.0.2.7","port":3067,"destination_ip":"10.0.0.1","destination_port":139`},
+		{"proftpd", "mantis (x[192.0.2.7]): USER asd: no such user found from x", `"action":"login_failed","authentication_result":"failure","username":"asd","ip_address":"192.0.2.7"`},
+		{"clamd", "/tmp/a: Eicar FOUND", `"action":"malware_found","filename":"/tmp/a","threat_name":"Eicar"`},
+		{"auditd", "The audit daemon is exiting.", `"action":"logging_stopped"`},
+		{"vsftpd(pam_unix)", "authentication failure; logname= uid=0 rhost=192.0.2.7 user=user1", `"action":"login_failed","authentication_result":"failure","ip_address":"192.0.2.7","username":"user1"`},
+	}
+	for _, tt := range tests {
+		var f textlog.Fields
+		Read(&f, tt.program, tt.words)
+		e := timeline.Event{Fields: f}
+		if got := string(e.AppendJSON(nil)); !strings.Contains(got, tt.want) {
+			t.Errorf("%s: %s\ngot  %s\nwant %s", tt.program, tt.words, got, tt.want)
+		}
+	}
+}
+
+// FuzzRead gives every program's reader any words.
+func FuzzRead(f *testing.F) {
+	f.Add("Failed password for invalid user a from b from 192.0.2.7 port 22 ssh2: x")
+	f.Add("mantis (x[192.0.2.7]): USER asd (Login failed): x")
+	f.Add("IN= SRC= DPT= reject: RCPT from [: ;from=<")
+	f.Fuzz(func(t *testing.T, words string) {
+		for program := range programs {
+			var fields textlog.Fields
+			Read(&fields, program, words)
+			for _, field := range fields {
+				if len(field.String()) > 3*len(words)+64 { // a byte that is not UTF-8 is shown as three
+					t.Fatalf("%s: %q became %q", program, words, field.String())
+				}
+			}
+		}
+	})
+}

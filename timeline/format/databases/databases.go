@@ -114,14 +114,7 @@ func postgresSaid(e *textlog.Entry, said string) {
 			return
 		}
 	}
-	var f textlog.Fields
-	if f.Match(postgresSays, said) {
-		for _, field := range f {
-			if !e.Has(field.Name) {
-				e.Fields = append(e.Fields, field)
-			}
-		}
-	}
+	e.MatchNew(postgresSays, said)
 	e.Add("body", said)
 }
 

@@ -194,9 +194,14 @@ func welf(e *textlog.Entry) {
 }
 
 var welfSays = [...]struct{ words, action, result string }{
-	{"login succeeded", "login", "success"}, {"authentication successful", "authenticated", "success"}, {"ogin failed", "login_failed", "failure"},
-	{"authentication failed", "authentication_failed", "failure"}, {"Session started", "vpn_session_opened", "success"}, {"Session ended", "vpn_session_closed", ""},
-	{"Logout from", "logout", ""}, {"Session timed out", "vpn_session_closed", ""},
+	{"login succeeded", "login", "success"},
+	{"authentication successful", "authenticated", "success"},
+	{"ogin failed", "login_failed", "failure"},
+	{"authentication failed", "authentication_failed", "failure"},
+	{"Session started", "vpn_session_opened", "success"},
+	{"Session ended", "vpn_session_closed", ""},
+	{"Logout from", "logout", ""},
+	{"Session timed out", "vpn_session_closed", ""},
 }
 
 // panosTypes are the kinds of records: the columns that become fields, by their place.
