@@ -19,7 +19,7 @@ var words = &Format{
 	Sniff: func(_ string, head []byte) bool { return bytes.HasPrefix(head, []byte("words\n")) },
 	Parse: func(in Input) iter.Seq2[Event, error] {
 		return func(yield func(Event, error) bool) {
-			for line, err := range Lines(in.R) {
+			for line, err := range LinesMax(in.R, 64<<10) {
 				text := string(line.Text)
 				switch {
 				case err != nil:
