@@ -12,7 +12,7 @@ import (
 
 // ahead is how many steps a collector may be ahead of what is stored: while one file is hashed, packed and written, the
 // next ones are opened and, where they are small, read. Each holds at most 256 KiB.
-const ahead = 16
+const ahead = 8
 
 // A storing does what a collector asks for, step by step, in a goroutine of its own: whatever is put into the sink, noted
 // or remembered goes through it in the order it was brought, so that a run gives the same as if it were one thread.

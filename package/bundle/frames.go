@@ -18,14 +18,16 @@ const (
 )
 
 // frames compresses what is written to it into zstd frames, several at a time, and writes them in order to the seal in
-// a goroutine of their own. All memory it needs is frameQueue+2 buffers.
+// a goroutine of their own. All memory it needs is frameQueue+2 frames, and as many of what came of them as are sealed
+// or packed at a time.
 type frames struct {
 	to    io.Writer
 	flush func() error // what lies below, after each frame
 	codec *zstd.Encoder
 	queue chan *frame // in order
 	work  chan *frame
-	spare chan *frame
+	spare chan []byte // room for content
+	room  chan []byte // for what comes of it
 	ended sync.WaitGroup
 
 	mu     sync.Mutex
@@ -51,7 +53,7 @@ func newCodec() (*zstd.Encoder, error) {
 func newFrames(to io.Writer, flush func() error, codec *zstd.Encoder) *frames {
 	f := &frames{
 		to: to, flush: flush, codec: codec, queue: make(chan *frame, frameQueue), work: make(chan *frame, frameQueue+1),
-		spare: make(chan *frame, frameQueue+2),
+		spare: make(chan []byte, frameQueue+2), room: make(chan []byte, workers+1),
 	}
 	for range workers {
 		f.ended.Go(f.compress)
@@ -62,7 +64,8 @@ func newFrames(to io.Writer, flush func() error, codec *zstd.Encoder) *frames {
 
 func (f *frames) compress() {
 	for fr := range f.work {
-		fr.out = f.codec.EncodeAll(fr.in, fr.out[:0])
+		fr.out = f.codec.EncodeAll(fr.in, buffer(f.room))
+		keep(f.spare, fr.in)
 		fr.done <- struct{}{}
 	}
 }
@@ -81,11 +84,24 @@ func (f *frames) seal() {
 			}
 			f.fail(err)
 		}
-		fr.in = fr.in[:0]
-		select {
-		case f.spare <- fr:
-		default:
-		}
+		keep(f.room, fr.out)
+	}
+}
+
+// buffer gives one that was kept, empty; nil: there is none.
+func buffer(kept chan []byte) []byte {
+	select {
+	case b := <-kept:
+		return b
+	default:
+		return nil
+	}
+}
+
+func keep(kept chan []byte, b []byte) {
+	select {
+	case kept <- b[:0]:
+	default:
 	}
 }
 
@@ -124,12 +140,11 @@ func (f *frames) Write(b []byte) (n int, err error) {
 }
 
 func (f *frames) fresh() *frame {
-	select {
-	case fr := <-f.spare:
-		return fr
-	default:
-		return &frame{in: make([]byte, 0, frameSize), done: make(chan struct{}, 1)}
+	in := buffer(f.spare)
+	if in == nil {
+		in = make([]byte, 0, frameSize)
 	}
+	return &frame{in: in, done: make(chan struct{}, 1)}
 }
 
 // arm sees to it that a frame does not wait for content that comes slowly.
