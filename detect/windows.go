@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
@@ -223,22 +224,15 @@ func transferCommand(r Record, f *Finding) bool {
 }
 
 func task(r Record, f *Finding) {
-	f.Path, f.Time = r.Path("file"), r.Time("key_modified")
-	if f.Path == "" {
-		f.Path = or2(r.Path("key"), artifacts.Path(r.Text("path")))
-	}
-}
-
-func or2(p, other artifacts.Path) artifacts.Path {
-	if p == "" {
-		return other
-	}
-	return p
+	f.Path, f.Time = cmp.Or(r.Path("file"), r.Path("key"), r.Path("path")), r.Time("key_modified")
 }
 
 func taskHidden(r Record, f *Finding) bool {
 	if !r.Bool("no_sd") && !r.Bool("no_index") {
 		return false
+	}
+	if !r.Bool("no_sd") {
+		f.Severity = High
 	}
 	task(r, f)
 	f.Reason = fmt.Sprintf("The task %s has no security descriptor, or no index, in the registry: the service runs it and no tool shows it. It does %q.", r.Text("path"), shorten(commandLine(r)))

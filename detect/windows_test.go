@@ -21,6 +21,7 @@ func TestWindowsState(t *testing.T) {
 		{"autoruns", `{"kind":"com-user","path":"HKU\\x","differs":false}`, ""},
 		{"autoruns", `{"kind":"bits-job","path":"x","name":"n","command":"a.exe"}`, "medium transfer-command"},
 		{"tasks", `{"path":"\\a","key":"HKLM\\x","no_sd":true,"on_disk":false}`, "critical task-hidden"},
+		{"tasks", `{"path":"\\a","key":"HKLM\\x","no_index":true}`, "high task-hidden"},
 		{"tasks", `{"path":"\\a","file":"C:\\a","on_disk":true,"in_registry":false,"actions":[{"kind":"exec","command":"a.exe"}]}`, "medium task-sources-differ"},
 		{"tasks", `{"path":"\\a","file":"C:\\a","on_disk":true,"in_registry":true,"differs":"registry"}`, "medium task-sources-differ"},
 		{"tasks", `{"path":"\\a","file":"C:\\a","on_disk":true,"in_registry":true,"in_service":true}`, ""},

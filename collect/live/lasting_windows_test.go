@@ -266,3 +266,26 @@ func TestLasting(t *testing.T) {
 		})
 	}
 }
+
+// A call that hangs is left behind, and a panic is not lost in its thread.
+func TestCOM(t *testing.T) {
+	began := time.Now()
+	release := make(chan struct{})
+	defer close(release)
+	err := com.Do(t.Context(), 50*time.Millisecond, func(context.Context) error {
+		<-release
+		return nil
+	})
+	if !errors.Is(err, com.ErrTime) || time.Since(began) > 5*time.Second {
+		t.Errorf("after %v: %v", time.Since(began), err)
+	}
+	if err := com.Do(t.Context(), time.Minute, func(context.Context) error { return com.AccessDenied }); winapi.Status(err) != artifacts.Denied {
+		t.Errorf("access denied is %v", winapi.Status(err))
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a panic was lost")
+		}
+	}()
+	_ = com.Do(t.Context(), time.Minute, func(context.Context) error { panic("within") })
+}

@@ -184,6 +184,9 @@ func preference(r wmi.Row) []DefenderRecord {
 	var all []DefenderRecord
 	for _, k := range []struct{ property, name string }{{"exclusionpath", "path"}, {"exclusionextension", "extension"}, {"exclusionprocess", "process"}, {"exclusionipaddress", "ip"}} {
 		for _, v := range r.Texts(k.property) {
+			if strings.HasPrefix(v, "N/A") { // "… must be an administrator to view exclusions"
+				continue
+			}
 			all = append(all, DefenderRecord{Kind: "exclusion", Type: k.name, Value: v})
 		}
 	}

@@ -175,7 +175,7 @@ func (x *Examiner) search(name, ext string) File {
 		}
 		return x.Describe(names[0])
 	}
-	dirs := []string{windir + `\System32\`, windir + `\System32\drivers\`, windir + `\System32\wbem\`, windir + `\`, windir + `\SysWOW64\`, windir + `\System32\WindowsPowerShell\v1.0\`}
+	dirs := []string{windir + `\System32\`, windir + `\System32\drivers\`, windir + `\System32\wbem\`, windir + `\`, windir + `\SysWOW64\`, windir + `\System32\WindowsPowerShell\v1.0\`, windir + `\System32\spool\prtprocs\x64\`}
 	if strings.Contains(name, `\`) {
 		dirs = []string{windir + `\`, windir + `\System32\`}
 	}
