@@ -368,11 +368,20 @@ func (f *File) Extents(most int) ([]artifacts.Extent, bool, error) {
 	return nil, false, nil
 }
 
-// Details implements artifacts.DetailedFile: the other streams of the file, except the one in which Windows keeps what
-// it compressed.
+// objectID is the name under which a file's object id is kept, as ntfs-3g gives it: the id, and where the file was born.
+const objectID = "system.ntfs_object_id"
+
+// Details implements artifacts.DetailedFile: owner, group and DACL, the object id, and the other streams of the file,
+// except the one in which Windows keeps what it compressed.
 func (f *File) Details() (d artifacts.Details, err error) {
 	if f.name != "" {
 		return d, nil
+	}
+	d.ACL, err = f.node.acl()
+	if f.node.stream(typeObject, "") != nil {
+		id, bad := f.node.content(typeObject, "", 64)
+		d.Xattrs = map[string][]byte{objectID: id} // nil says that it cannot be read
+		err = errors.Join(err, bad)
 	}
 	for _, name := range f.node.streams() {
 		if name != "" && !(name == streamWOF && f.node.tag() == tagWOF) {

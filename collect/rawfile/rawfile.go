@@ -59,10 +59,10 @@ type Volume struct {
 	mft     *stream
 	upcase  []uint16 // nil: the table could not be read, Unicode's is used
 
-	mu     sync.Mutex
-	dirs   map[uint64]*directory
-	listed int // names in dirs
-	owners map[uint32]string
+	mu          sync.Mutex
+	dirs        map[uint64]*directory
+	listed      int // names in dirs
+	descriptors *descriptors
 }
 
 // Open opens the NTFS volume in r, whose root is to be called drive ("C:"). The size, in bytes, is that of r; zero where

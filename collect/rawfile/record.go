@@ -14,6 +14,8 @@ const (
 	typeStandard = 0x10
 	typeList     = 0x20
 	typeName     = 0x30
+	typeObject   = 0x40
+	typeSecurity = 0x50
 	typeData     = 0x80
 	typeRoot     = 0x90
 	typeIndex    = 0xa0
