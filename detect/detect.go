@@ -194,9 +194,12 @@ func (d *Detector) Event(e *timeline.Event) {
 		f := &d.maybe
 		*f = Finding{Time: e.Time, Offset: e.Offset}
 		if e.Source != nil {
-			f.Path, f.SHA256, f.Host = e.Source.Path, e.Source.SHA256, e.Source.Host
+			f.Path, f.Host = e.Source.Path, e.Source.Host
 		}
 		if look(e, f) {
+			if f.SHA256 == "" && e.Source != nil {
+				f.SHA256 = e.Source.SHA256.String()
+			}
 			d.add(r, *f)
 		}
 	}

@@ -5,6 +5,8 @@
 package timeline
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"iter"
 	"time"
 
@@ -39,7 +41,28 @@ type Source struct {
 	Host   string         // name of the examined machine
 	Path   artifacts.Path // origin, as the host spells it
 	Parser string         // name of the Format
-	SHA256 string         // of the file, lower-case hex; may be set late, but before the events are read from the Sorter
+	SHA256 Digest         // of the file; may be set late, but before the events are read from the Sorter
+}
+
+// A Digest is a SHA-256; zero: it is not known. It is no text, because a host has a million files.
+type Digest [sha256.Size]byte
+
+// ParseDigest reads 64 hex digits; anything else is no digest.
+func ParseDigest(s string) (d Digest) {
+	if b, err := hex.DecodeString(s); err == nil && len(b) == len(d) {
+		copy(d[:], b)
+	}
+	return d
+}
+
+// String gives lower-case hex; of zero, nothing.
+func (d Digest) String() string { return string(d.append(nil)) }
+
+func (d *Digest) append(b []byte) []byte {
+	if *d == (Digest{}) {
+		return b
+	}
+	return hex.AppendEncode(b, d[:])
 }
 
 // Timed tells whether the event has a time that a calendar knows: one in the years 1 to 9999.

@@ -14,7 +14,7 @@ import (
 var at = time.Date(2026, 3, 4, 5, 6, 7, 123456789, time.UTC)
 
 func TestAppendJSON(t *testing.T) {
-	src := &Source{Host: "h", Path: "/var/log/\xff", Parser: "p", SHA256: "aa"}
+	src := &Source{Host: "h", Path: "/var/log/\xff", Parser: "p", SHA256: ParseDigest(strings.Repeat("aa", 32))}
 	tests := []struct {
 		name string
 		e    Event
@@ -27,7 +27,7 @@ func TestAppendJSON(t *testing.T) {
 				Fields: []Field{Text("s", "þ"), Int("i", -1), Uint("u", 1<<64-1), Bool("b", true), List("l", []string{"x", "y"})},
 			},
 			`{"message":"a\"b\n","datetime":"2026-03-04T05:06:07.123456+00:00","timestamp":1772600767123456,"timestamp_desc":"Content Modification Time",` +
-				`"data_type":"t:x","parser":"p","host":"h","path":"/var/log/%FF","offset":384,"sha256":"aa","recovered":true,"nanosecond":789,` +
+				`"data_type":"t:x","parser":"p","host":"h","path":"/var/log/%FF","offset":384,"sha256":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","recovered":true,"nanosecond":789,` +
 				`"s":"þ","i":-1,"u":18446744073709551615,"b":true,"l":["x","y"]}`,
 		},
 		{

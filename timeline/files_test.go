@@ -22,7 +22,7 @@ func write(t *testing.T, dir, name, text string) {
 }
 
 const opened = `{"format":1,"bundle":"ab","host":{"hostname":"fs01"},"clock":{"now":"2026-03-10T21:04:05Z","zone":"Nowhere/Land","utc_offset_seconds":-12600},"entries":[
-{"number":1,"name":"files/b","origin":"/b%FF","source":"s","times":{"modified":"2026-03-01T00:00:00Z"},"size":8,"sha256":"aa"},
+{"number":1,"name":"files/b","origin":"/b%FF","source":"s","times":{"modified":"2026-03-01T00:00:00Z"},"size":8,"sha256":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
 {"number":2,"name":"live/p.jsonl","source":"p","size":3,"sha256":"bb"},
 {"number":3,"name":"files/l","origin":"/l","link":"/b","source":"s","times":{"changed":"2026-03-02T00:00:00Z"},"size":0},
 {"number":4,"name":"files/gone","origin":"/gone","source":"s","size":1,"sha256":"cc"},
@@ -61,7 +61,7 @@ func TestOpenedFolder(t *testing.T) {
 		t.Errorf("got %+v", sums)
 	}
 	for _, want := range []string{
-		`"message":"x","datetime":"2026-03-04T05:06:07.123456+00:00"`, `"parser":"words","host":"fs01","path":"/b%FF","offset":6,"sha256":"aa"`,
+		`"message":"x","datetime":"2026-03-04T05:06:07.123456+00:00"`, `"parser":"words","host":"fs01","path":"/b%FF","offset":6,"sha256":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"`,
 		`"data_type":"fs:stat","parser":"filestat","host":"fs01","path":"/l"`, `"file_entry_type":"link","file_size":0,"link_target":"/b"`,
 	} {
 		if !strings.Contains(out, want) {

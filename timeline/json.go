@@ -35,7 +35,8 @@ func (e *Event) AppendJSON(b []byte) []byte {
 	w.b = appendString(w.b, src.Path.String())
 	w.key("offset")
 	w.b = strconv.AppendInt(w.b, e.Offset, 10)
-	w.text("sha256", src.SHA256)
+	w.key("sha256")
+	w.b = append(src.SHA256.append(append(w.b, '"')), '"')
 	if e.Recovered {
 		w.key("recovered")
 		w.b = append(w.b, "true"...)

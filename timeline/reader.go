@@ -202,7 +202,7 @@ func (r *Reader) File(ctx context.Context, f *File) (Summary, error) {
 	if add == nil {
 		add = func(*Event) error { return nil }
 	}
-	src := &Source{Host: f.Host, Path: f.Path, SHA256: f.SHA256}
+	src := &Source{Host: f.Host, Path: f.Path, SHA256: ParseDigest(f.SHA256)}
 	if !f.Loose {
 		stat := *src
 		for e := range statEvents(&f.Item, f.Size, &stat) {

@@ -19,7 +19,7 @@ import (
 // made gives n events in no order, of three files, some without a time.
 func made(n int) []*Event {
 	rnd := rand.New(rand.NewSource(1))
-	sources := []*Source{{Host: "b", Path: "/2"}, {Host: "a", Path: "/1"}, {Host: "a", Path: "/2", SHA256: "cc"}}
+	sources := []*Source{{Host: "b", Path: "/2"}, {Host: "a", Path: "/1"}, {Host: "a", Path: "/2", SHA256: Digest{0xcc}}}
 	events := make([]*Event, n)
 	for i := range events {
 		e := &Event{
@@ -150,7 +150,7 @@ type store struct{ got map[artifacts.Path][]byte }
 func (s *store) Put(_ context.Context, it artifacts.Item, r io.Reader) (artifacts.Stored, error) {
 	b, err := io.ReadAll(r)
 	s.got[it.Origin] = b
-	return artifacts.Stored{Name: it.Name, Size: int64(len(b)), SHA256: "5e1f", Cut: err}, nil
+	return artifacts.Stored{Name: it.Name, Size: int64(len(b)), SHA256: strings.Repeat("5e", 32), Cut: err}, nil
 }
 
 // TestSame adds the same records from several files in all orders.

@@ -39,12 +39,12 @@ func (t *Tap) Put(ctx context.Context, it artifacts.Item, r io.Reader) (artifact
 	stored, err := t.Next.Put(ctx, it, p)
 	if p.pipe != nil {
 		t.summaries = append(t.summaries, p.finish(ctx))
-		p.src.SHA256 = stored.SHA256
+		p.src.SHA256 = ParseDigest(stored.SHA256)
 	}
 	if err != nil {
 		return stored, err
 	}
-	stat := &Source{Host: t.Host, Path: stored.Shared(it.Origin), SHA256: stored.SHA256}
+	stat := &Source{Host: t.Host, Path: stored.Shared(it.Origin), SHA256: ParseDigest(stored.SHA256)}
 	for e := range statEvents(&it, stored.Size, stat) {
 		if !before(&e, t.Since) {
 			t.Add(&e) // the sorter counts what it drops

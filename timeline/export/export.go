@@ -75,7 +75,7 @@ func CSV(w io.Writer, events iter.Seq2[timeline.Event, error]) error {
 		fields = "{" + strings.TrimPrefix(fields, ",")
 		return []string{
 			text(e.Message), when, strconv.FormatInt(e.Micros(), 10), desc, text(e.Type), src.Parser, text(src.Host), src.Path.String(),
-			strconv.FormatInt(e.Offset, 10), src.SHA256, strconv.FormatBool(e.Recovered), fields,
+			strconv.FormatInt(e.Offset, 10), src.SHA256.String(), strconv.FormatBool(e.Recovered), fields,
 		}
 	})
 }
@@ -133,7 +133,7 @@ func L2TCSV(w io.Writer, events iter.Seq2[timeline.Event, error]) error {
 		for _, f := range e.Fields {
 			extra = append(extra, text(f.Name)+": "+f.String())
 		}
-		extra = append(extra, "sha256: "+src.SHA256)
+		extra = append(extra, "sha256: "+src.SHA256.String())
 		short, _, _ := strings.Cut(text(e.Message), "\n")
 		if len([]rune(short)) > 80 {
 			short = string([]rune(short)[:77]) + "..."

@@ -15,7 +15,7 @@ import (
 )
 
 func sample() iter.Seq2[timeline.Event, error] {
-	src := &timeline.Source{Host: "web01", Path: "/var/log/a|b\xff", Parser: "p", SHA256: "aa"}
+	src := &timeline.Source{Host: "web01", Path: "/var/log/a|b\xff", Parser: "p", SHA256: timeline.ParseDigest(strings.Repeat("aa", 32))}
 	at := time.Date(2026, 3, 4, 5, 6, 7, 123456000, time.UTC)
 	stat := []timeline.Field{
 		timeline.Text("file_entry_type", "file"), timeline.Int("file_size", 12), timeline.Uint("inode", 77), timeline.Int("mode", 0o640),
@@ -74,7 +74,7 @@ func TestCSV(t *testing.T) {
 	}
 	want := []string{
 		"=cmd|' /C calc'!A0\n\"two\", lines", "2026-03-04T05:06:07.123456+00:00", "1772600767123456", "Content Modification Time", "syslog:line", "p",
-		"web01", "/var/log/a|b%FF", "0", "aa", "false", `{"username":"jón"}`,
+		"web01", "/var/log/a|b%FF", "0", strings.Repeat("aa", 32), "false", `{"username":"jón"}`,
 	}
 	if got := rows[2]; strings.Join(got, "¦") != strings.Join(want, "¦") {
 		t.Errorf("got  %q\nwant %q", got, want)
@@ -91,7 +91,7 @@ func TestL2TCSV(t *testing.T) {
 	}
 	want := []string{
 		"03/04/2026", "05:06:07", "UTC", "M...", "LOG", "syslog:line", "Content Modification Time", "jón", "web01", "=cmd|' /C calc'!A0",
-		`=cmd|' /C calc'!A0 "two", lines`, "2", "/var/log/a|b%FF", "-", "-", "p", "microsecond: 123456; username: jón; sha256: aa",
+		`=cmd|' /C calc'!A0 "two", lines`, "2", "/var/log/a|b%FF", "-", "-", "p", "microsecond: 123456; username: jón; sha256: " + strings.Repeat("aa", 32),
 	}
 	if got := rows[2]; strings.Join(got, "¦") != strings.Join(want, "¦") {
 		t.Errorf("got  %q\nwant %q", got, want)
