@@ -172,6 +172,16 @@ func (p *parser) start(line *lines.Line, stamp dates.Stamp, at int) {
 	p.open = true
 }
 
+// old tells whether an entry is so far before what is wanted that its words need not be read: they may know a better date
+// than the one that begins it, but not by days.
+func (p *parser) old(e *Entry) bool {
+	if p.since.IsZero() || p.New != nil || e.Stamp.IsZero() {
+		return false
+	}
+	at, _ := p.years.Time(&e.Stamp)
+	return !at.IsZero() && at.Before(p.since.Add(-48*time.Hour))
+}
+
 // flush gives the entry that is open.
 func (p *parser) flush() bool {
 	if !p.open {
@@ -182,6 +192,9 @@ func (p *parser) flush() bool {
 	if len(p.more) > 0 {
 		e.Text = string(p.more)
 		p.more = p.more[:0]
+	}
+	if p.old(e) {
+		return true
 	}
 	e.Type, e.Desc, e.Message, e.Damage, e.Skip, e.Fields = p.Type, p.Desc, "", nil, false, e.Fields[:0]
 	switch {

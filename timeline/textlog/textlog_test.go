@@ -162,6 +162,19 @@ func TestYearOfPipe(t *testing.T) {
 	}
 }
 
+// TestSince passes over what is too old, and keeps the years right.
+func TestSince(t *testing.T) {
+	text := "Dec 30 00:00:00 a\nDec 31 00:00:00 b\nJan  5 00:00:00 c\n"
+	modified := time.Date(2026, 1, 6, 0, 0, 0, 0, time.UTC)
+	var got []string
+	for e := range short.Format().Parse(timeline.Input{R: strings.NewReader(text), ModTime: modified, Since: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)}) {
+		got = append(got, e.Time.Format(time.DateOnly)+e.Message)
+	}
+	if want := []string{"2025-12-31b", "2026-01-05c"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // onlyReader hides that its reader can be read again.
 type onlyReader struct{ r *strings.Reader }
 
