@@ -389,5 +389,8 @@ func (f *File) Details() (d artifacts.Details, err error) {
 		}
 	}
 	slices.Sort(d.Streams)
-	return d, nil
+	if err != nil {
+		err = &fs.PathError{Op: "details", Path: f.path.String(), Err: err}
+	}
+	return d, err
 }

@@ -73,6 +73,17 @@ func TestSecurity(t *testing.T) {
 	}
 }
 
+// TestDamagedSecurity holds that an access list that is damaged is an error, beside what else is known.
+func TestDamagedSecurity(t *testing.T) {
+	v := &Volume{descriptors: &descriptors{all: map[uint32][]byte{7: descriptor(1)[:60]}}}
+	standard := make([]byte, 72)
+	standard[0x34] = 7
+	f := &File{v: v, node: &node{v: v, attrs: []attr{{kind: typeStandard, value: standard, size: 72}}}, path: `C:\x`}
+	if d, err := f.Details(); err == nil || d.ACL == "" {
+		t.Errorf("%q, %v, want what of it is whole and an error", d.ACL, err)
+	}
+}
+
 // TestSparseJournal holds that a change journal of 4 GiB of which one page is there costs what is there.
 func TestSparseJournal(t *testing.T) {
 	const size = 4 << 30
