@@ -7,6 +7,7 @@ package registered
 
 import (
 	"context"
+	"io"
 	"strings"
 
 	"spor/artifacts"
@@ -162,3 +163,48 @@ func (c *collection) expand(s string) string {
 	}
 	return s
 }
+
+// Guard gives the function that tells why a path is not to be taken without --include-secrets: the settings of the host
+// say that a database of passwords lies there. It is nil where there are no settings to ask.
+func Guard(ctx context.Context, h *artifacts.Host) func(artifacts.Path) string {
+	if h.Registry == nil || h.OS != artifacts.Windows {
+		return nil
+	}
+	c := collection{ctx: ctx, host: h, rec: silent{}}
+	var places []string // in lower case; what ends in a backslash stands for all below
+	for i := range settings {
+		s := &settings[i]
+		if s.group != secrets {
+			continue
+		}
+		found, _ := schema.Values(ctx, h, silent{}, []artifacts.KeyValue{{Key: s.key, Value: s.value}})
+		for _, v := range found[0] {
+			for _, text := range v.Texts {
+				p, ok := c.path(text)
+				if ok && len(s.below) > 0 {
+					p += `\`
+				}
+				if ok {
+					places = append(places, strings.ToLower(p))
+				}
+			}
+		}
+	}
+	return func(p artifacts.Path) string {
+		lower := strings.ToLower(string(p))
+		for _, place := range places {
+			if lower == place || strings.HasSuffix(place, `\`) && strings.HasPrefix(lower, place) || strings.HasPrefix(lower, place+":") {
+				return "the directory's database by the host's settings: taken only with --include-secrets"
+			}
+		}
+		return ""
+	}
+}
+
+// silent is a recorder that says nothing.
+type silent struct{}
+
+func (silent) Record(any) error                                     { return nil }
+func (silent) Take(context.Context, artifacts.Path) error           { return nil }
+func (silent) Put(context.Context, artifacts.Item, io.Reader) error { return nil }
+func (silent) Note(artifacts.Outcome)                               {}

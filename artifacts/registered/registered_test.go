@@ -173,6 +173,24 @@ func TestMoved(t *testing.T) {
 	}
 }
 
+// TestGuard holds that what a setting says is secret is known as such, and nothing else.
+func TestGuard(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the made-up host has names that Windows cannot hold")
+	}
+	why := registered.Guard(t.Context(), host(t))
+	for p, want := range map[artifacts.Path]bool{
+		`c:\moved\AD\ntds.dit`: true, `C:\Moved\ad\ntds.dit:stream`: true, `C:\Moved\adlog\edb00001.log`: true, `C:\Moved\adlog2\x`: false, `C:\Moved\ad\other.txt`: false,
+	} {
+		if got := why(p) != ""; got != want {
+			t.Errorf("%s: withheld %v, want %v", p, got, want)
+		}
+	}
+	if registered.Guard(t.Context(), &artifacts.Host{OS: artifacts.Windows}) != nil {
+		t.Error("a host without a registry has settings")
+	}
+}
+
 // TestList holds the rows against the list, which is no part of the project.
 func TestList(t *testing.T) {
 	dir := os.Getenv("SPOR_REFERENCE")

@@ -24,6 +24,7 @@ import (
 
 	"spor/artifacts"
 	"spor/artifacts/definitions"
+	"spor/artifacts/registered"
 	"spor/artifacts/schema"
 	"spor/artifacts/shadow"
 	"spor/build/kit"
@@ -60,6 +61,7 @@ type job struct {
 	view   *view
 	host   *artifacts.Host
 	plan   *schema.Plan
+	guard  func(artifacts.Path) string // of places that settings name; nil: none
 	chosen []*artifacts.Collector
 	packed *samples // nil: no samples were named
 }
@@ -227,6 +229,7 @@ func (j *job) open(ctx context.Context) error {
 		}
 		return cli.Fail(code, "", err)
 	}
+	j.guard = registered.Guard(ctx, j.host)
 	return nil
 }
 
@@ -249,11 +252,20 @@ func (j *job) choose() error {
 	return nil
 }
 
+// withhold tells why a path is not to be taken: a definition, or a setting of the host, says that passwords are there.
+func (j *job) withhold(p artifacts.Path) string {
+	why := j.plan.Withhold(p)
+	if why == "" && j.guard != nil {
+		why = j.guard(p)
+	}
+	return why
+}
+
 func (j *job) limits() collect.Options {
 	o := j.opts
 	return collect.Options{
 		PerSource: o.perSource, Whole: o.timeout, MaxFile: int64(o.maxFile), MaxTotal: int64(o.maxTotal), Since: j.since,
-		Secrets: o.secrets, Withhold: j.plan.Withhold, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Secrets: o.secrets, Withhold: j.withhold, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		Watch: collect.Watcher{Begin: j.view.begin, Outcome: j.view.outcome},
 	}
 }
