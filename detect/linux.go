@@ -19,6 +19,10 @@ var linuxState = []*Rule{
 		Severity: Critical, Technique: []string{"T1564", "T1036"}, Live: "hidden-processes", Record: processDecoy,
 	},
 	{
+		Name: "hidden-file", Title: "File that the disk has and the system does not list",
+		Severity: Critical, Technique: []string{"T1014", "T1564.001"}, Live: "hidden-files", Record: hiddenFile,
+	},
+	{
 		Name: "hidden-module", Title: "Kernel module that one of the kernel's lists lacks",
 		Severity: Critical, Technique: []string{"T1014", "T1547.006"}, Live: "kernel-modules", Record: hiddenModule,
 	},
@@ -62,6 +66,15 @@ func (r Record) Strings(name string) []string {
 		}
 	}
 	return out
+}
+
+func hiddenFile(r Record, f *Finding) bool {
+	f.Path = artifacts.Path(r.Text("path"))
+	f.Reason = fmt.Sprintf("%s (%s) is on %s, and no listing shows it", f.Path, r.Text("kind"), r.Text("device"))
+	if answers, _ := r["answers"].(bool); !answers {
+		f.Reason += "; asked for by name, the system denies it"
+	}
+	return true
 }
 
 // hidden fills in who it is, by what the kernel says where nothing can stand over it.

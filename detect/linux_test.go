@@ -8,6 +8,7 @@ func TestLinuxState(t *testing.T) {
 		{"hidden-processes", `{"pid":9,"how":["kernel"],"reasons":["a changed kernel"]}`, "critical hidden-process"},
 		{"hidden-processes", `{"pid":1,"how":["covered","decoy"],"reasons":["r"],"shown":{"pid":1,"name":"init"}}`, "critical process-decoy"},
 		{"hidden-processes", `{"pid":77,"how":["phantom"],"reasons":["r"]}`, "critical process-decoy"},
+		{"hidden-files", `{"path":"/etc/x","kind":"file","device":"/dev/sda1","answers":true}`, "critical hidden-file"},
 		{"kernel-modules", `{"name":"ext4"}`, ""},
 		{"kernel-modules", `{"name":"evil","hidden":"/proc/modules","unindexed":true}`, "critical hidden-module"},
 		{"kernel-modules", `{"name":"evil","unindexed":true,"taint":"OE"}`, "medium module-unknown-file"},

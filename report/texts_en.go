@@ -63,6 +63,7 @@ var english = texts{
 		"ransom-note-name":             "File with a name like a ransom note's",
 		"hidden-process":               "Process hidden from the host's own tools",
 		"process-decoy":                "What /proc shows under a number is not the process",
+		"hidden-file":                  "File that the disk has and the system does not list",
 		"hidden-module":                "Kernel module that one of the kernel's lists lacks",
 		"module-unknown-file":          "Kernel module from outside the system's module folders",
 		"kernel-taint-unexplained":     "A module tainted the kernel, and no loaded module has that taint",

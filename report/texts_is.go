@@ -63,6 +63,7 @@ var icelandic = texts{
 		"ransom-note-name":             "Skrá með nafn eins og lausnargjaldskrafa",
 		"hidden-process":               "Ferli falið fyrir verkfærum vélarinnar sjálfrar",
 		"process-decoy":                "Það sem /proc sýnir undir númeri er ekki ferlið sjálft",
+		"hidden-file":                  "Skrá sem er á diskinum en kerfið telur ekki upp",
 		"hidden-module":                "Kjarnaeining sem vantar í annan lista kjarnans",
 		"module-unknown-file":          "Kjarnaeining sem ekki kemur úr einingamöppum kerfisins",
 		"kernel-taint-unexplained":     "Eining merkti kjarnann og engin hlaðin eining ber það merki",

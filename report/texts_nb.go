@@ -63,6 +63,7 @@ var norwegian = texts{
 		"ransom-note-name":             "Fil med navn som et løsepengekrav",
 		"hidden-process":               "Prosess som er skjult for maskinens egne verktøy",
 		"process-decoy":                "Det /proc viser under et nummer, er ikke prosessen",
+		"hidden-file":                  "Fil som finnes på disken, men som systemet ikke viser",
 		"hidden-module":                "Kjernemodul som mangler i en av kjernens lister",
 		"module-unknown-file":          "Kjernemodul fra utenfor systemets modulmapper",
 		"kernel-taint-unexplained":     "En modul har merket kjernen, og ingen lastet modul har det merket",

@@ -7,6 +7,7 @@ import (
 	"spor/collect/live/accounts"
 	"spor/collect/live/packages"
 	"spor/collect/live/persistence"
+	"spor/collect/live/unlisted"
 )
 
 // linux gives those that read the files of a Linux host, running or on a disk. The Windows program has no room for
@@ -19,6 +20,7 @@ func linux() []*artifacts.Collector {
 		packages.Changed,
 		packages.Privileged,
 		persistence.Collector,
+		unlisted.Collector,
 		packages.ChangedAll,
 		packages.PrivilegedAll,
 	}

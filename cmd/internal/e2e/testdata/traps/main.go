@@ -36,9 +36,8 @@ type Account struct {
 // deadline ends the program where it does not end.
 const deadline = 3 * time.Minute
 
-func init() { runtime.LockOSThread() } // the first thread is what /proc shows of a process
-
 func main() {
+	runtime.LockOSThread() // while it is the first thread, which is what /proc shows of a process
 	switch {
 	case os.Args[1] == "-vfork": // it waits in the kernel until its child has begun, which it never does
 		fmt.Println(exec.Command(os.Args[2]).Run())
