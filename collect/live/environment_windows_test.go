@@ -1,6 +1,8 @@
 package live_test
 
 import (
+	"context"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -197,4 +199,83 @@ func TestMemoryIsRefusedAloud(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "signed driver") || !memory.Physical.Supports(artifacts.Windows) || !memory.Physical.Required {
 		t.Errorf("got %v", err)
 	}
+}
+
+// keeper keeps the content of items too.
+type keeper struct {
+	livetest.Recorder
+	content map[string][]byte
+}
+
+func (k *keeper) Put(_ context.Context, it artifacts.Item, r io.Reader) error {
+	b, err := io.ReadAll(r)
+	k.content[it.Name] = b
+	return err
+}
+
+// The memory of a program in a temporary folder is a minidump, and holds what only that process knows.
+func TestProcessMemory(t *testing.T) {
+	if winapi.Wine() == "" {
+		t.Skip("NOT TESTED on a real Windows: it would take the memory of other people's processes")
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.ReadFile(exe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := openHost(t)
+	dir := h.Environ["systemroot"] + `\Temp`
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path := dir + `\implant.exe`
+	if err := os.WriteFile(path, program, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(path)
+	child := exec.Command(path, "be a child", "canary-of-the-implant")
+	stdin, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		stdin.Close()
+		child.Wait()
+	}()
+	rec := &keeper{content: map[string][]byte{}}
+	if err := memory.Processes.Collect(t.Context(), h, rec); err != nil {
+		t.Fatal(err)
+	}
+	show(t, rec.Records[:0], rec.Notes)
+	if len(rec.Records) != 1 || len(rec.content) != 1 {
+		t.Fatalf("%d records, %d items, want one of each", len(rec.Records), len(rec.content))
+	}
+	p := rec.Records[0].(memory.Process)
+	dump := rec.content[p.Item]
+	if p.PID != child.Process.Pid || int64(len(dump)) != p.Size || !strings.HasPrefix(string(dump), "MDMP") {
+		t.Errorf("process %d (want %d), %d bytes of %d, begins %q", p.PID, child.Process.Pid, len(dump), p.Size, dump[:4])
+	}
+	canary := string(utf16le("canary-of-the-implant"))
+	if !strings.Contains(string(dump), canary) {
+		t.Error("the command line is not in its memory")
+	}
+	if !slices.ContainsFunc(p.Regions, func(r memory.Region) bool {
+		return strings.HasSuffix(strings.ToLower(string(r.Path)), `implant.exe`) && r.Perms == "r-x"
+	}) {
+		t.Error("its program is not among the regions")
+	}
+	t.Logf("%d bytes in %d regions, %d pages unreadable", p.Size, len(p.Regions), p.Unreadable)
+}
+
+func utf16le(s string) (b []byte) {
+	for _, c := range winapi.Encode(s) {
+		b = append(b, byte(c), byte(c>>8))
+	}
+	return b
 }

@@ -1,6 +1,23 @@
 package winapi
 
-import "golang.org/x/sys/windows"
+import (
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+var procMappedFile = windows.NewLazySystemDLL("kernel32.dll").NewProc("K32GetMappedFileNameW")
+
+// MappedFile is the kernel's name of the file that a process has mapped at an address, for a handle with
+// PROCESS_QUERY_INFORMATION; empty where there is none.
+func MappedFile(process windows.Handle, at uintptr) string {
+	var buf [1024]uint16
+	r, _, err := Call(procMappedFile, uintptr(process), at, uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)))
+	if err != nil || r == 0 || int(r) >= len(buf) {
+		return ""
+	}
+	return Decode(buf[:r])
+}
 
 // Devices asks which volume each drive letter stands for.
 func Devices() DeviceNames {

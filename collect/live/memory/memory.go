@@ -5,7 +5,8 @@
 // passwords and private keys too, so it is taken where --profile memory asks for it alone.
 //
 // Everything streams from the kernel into the sink; there is no temporary file. Sources: fs/proc/kcore.c and
-// proc(5) of Linux, elf(5), and doc/README.md of github.com/504ensicsLabs/LiME for the image.
+// proc(5) of Linux, elf(5), and doc/README.md of github.com/504ensicsLabs/LiME for the image. Windows, for
+// processes alone: VirtualQueryEx, ReadProcessMemory, minidumpapiset.h for the dump.
 package memory
 
 import "spor/artifacts"
@@ -15,7 +16,7 @@ import "spor/artifacts"
 var Processes = &artifacts.Collector{
 	Name:     "process-memory",
 	Doc:      "Memory of processes whose program is deleted, was never a file or lies in a temporary folder (may hold secrets)",
-	OS:       []artifacts.OS{artifacts.Linux},
+	OS:       []artifacts.OS{artifacts.Linux, artifacts.Windows},
 	Order:    artifacts.Volatile,
 	Profiles: []string{"memory"},
 	Needs:    artifacts.NeedsLive,
@@ -64,7 +65,8 @@ type Range struct {
 }
 
 // A Process is one line of live/process-memory.jsonl: the memory of a process, which is an ELF core file without notes
-// in the bundle, with a PT_LOAD for each region. Pages that the process never touched are not in it.
+// in the bundle, with a PT_LOAD for each region; of Windows it is a minidump. Pages that the process never touched are not
+// in it.
 type Process struct {
 	PID        int            `json:"pid"`
 	Name       string         `json:"name"`
@@ -81,6 +83,6 @@ type Process struct {
 // A Region is a mapping of a process, or the part of it that was taken.
 type Region struct {
 	Range
-	Perms string         `json:"perms"`          // "rw-p"
+	Perms string         `json:"perms"`          // "rw-p"; Windows: "rwx", and "-" for what is not
 	Path  artifacts.Path `json:"path,omitempty"` // as in /proc/PID/maps; empty: anonymous
 }

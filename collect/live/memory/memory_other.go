@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux && !windows
 
 package memory
 
@@ -9,15 +9,10 @@ import (
 	"spor/artifacts"
 )
 
-var (
-	errSystem = errors.New("not built for this system")
-	// errDriver is what is to be said on Windows, where --profile memory asks for it.
-	errDriver = errors.New("the memory of a running Windows is read by a signed driver alone, which this program does not carry: " +
-		"take it by the hypervisor or with a driver of your own; page file, hibernation file and crash dumps are taken")
-)
+var errSystem = errors.New("not built for this system")
 
 func collectProcesses(context.Context, *artifacts.Host, artifacts.Recorder) error { return errSystem }
 
-func collectPhysical(context.Context, *artifacts.Host, artifacts.Recorder) error { return errDriver }
+func collectPhysical(context.Context, *artifacts.Host, artifacts.Recorder) error { return errSystem }
 
 func collectSymbols(context.Context, *artifacts.Host, artifacts.Recorder) error { return errSystem }

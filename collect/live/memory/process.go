@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"cmp"
 	"encoding/binary"
 	"io"
 	"slices"
@@ -99,6 +98,9 @@ func grow(runs []procfs.Mapping, m procfs.Mapping, start, end, near uint64) []pr
 	return append(runs, m)
 }
 
+// lightest is the rank of what lies on the disk as well.
+const lightest = 5
+
 // weight ranks mappings: what may be the only copy comes first, a library's text last.
 func weight(m procfs.Mapping) int {
 	switch {
@@ -113,30 +115,36 @@ func weight(m procfs.Mapping) int {
 	case m.Inode == 0:
 		return 4
 	}
-	return 5
+	return lightest
 }
 
-// choose gives the regions of a process that fit into the limit, in order of address, and how much did not. Of the first
-// that does not fit its beginning is taken.
+// choose gives the regions of a process that fit into the limit, and how much did not, of mappings in order of address.
+// What weighs most is taken first; of the first that does not fit its beginning is taken.
 func choose(maps []procfs.Mapping, most uint64) (regions []Region, omitted uint64) {
-	slices.SortStableFunc(maps, func(a, b procfs.Mapping) int { return cmp.Compare(weight(a), weight(b)) })
-	for _, m := range maps {
-		if !readable(m) || m.Start == m.End {
-			continue
-		}
-		n := m.End - m.Start
-		if len(regions) == maxRegions {
-			omitted += n
-			continue
-		}
-		taken := min(n, most/pageSize*pageSize)
-		most -= taken
-		omitted += n - taken
-		if taken > 0 {
-			regions = append(regions, Region{Range{m.Start, m.Start + taken}, m.Perms, m.Path})
+	taken, count := make([]uint64, len(maps)), 0
+	for w := range lightest + 1 {
+		for i, m := range maps {
+			if weight(m) != w || !readable(m) || m.Start == m.End {
+				continue
+			}
+			n := m.End - m.Start
+			if count == maxRegions {
+				omitted += n
+				continue
+			}
+			taken[i] = min(n, most/pageSize*pageSize)
+			most -= taken[i]
+			omitted += n - taken[i]
+			if taken[i] > 0 {
+				count++
+			}
 		}
 	}
-	slices.SortFunc(regions, func(a, b Region) int { return cmp.Compare(a.Start, b.Start) })
+	for i, m := range maps {
+		if taken[i] > 0 {
+			regions = append(regions, Region{Range{m.Start, m.Start + taken[i]}, m.Perms, m.Path})
+		}
+	}
 	return regions, omitted
 }
 

@@ -24,8 +24,6 @@ const (
 	maxLooking = 4 * time.Minute  // for hashes and signatures of all files
 )
 
-var procMappedFile = windows.NewLazySystemDLL("kernel32.dll").NewProc("K32GetMappedFileNameW")
-
 // libraries asks each process but the keeper of the passwords: whoever opens lsass so looks like an attacker to all that
 // watch.
 func libraries(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) error {
@@ -176,10 +174,8 @@ func images(process windows.Handle, devices winapi.DeviceNames) []string {
 			continue
 		}
 		last = m.AllocationBase
-		var buf [1024]uint16
-		r, _, err := winapi.Call(procMappedFile, uintptr(process), m.BaseAddress, uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)))
-		if err == nil && r > 0 && int(r) < len(buf) {
-			all = append(all, devices.Path(winapi.Decode(buf[:r])))
+		if name := winapi.MappedFile(process, m.BaseAddress); name != "" {
+			all = append(all, devices.Path(name))
 		}
 	}
 	return all
