@@ -128,7 +128,8 @@ func parse(f *Format, in Input, src *Source, add func(*Event) error) (sum Summar
 		}
 	}()
 	last := int64(-1)
-	for e, err := range f.Parse(in) {
+	var e Event // one for all: add takes its address, which would cost an allocation each
+	for parsed, err := range f.Parse(in) {
 		if err != nil {
 			sum.damage(err)
 			if sum.Damaged >= maxDamaged {
@@ -136,6 +137,7 @@ func parse(f *Format, in Input, src *Source, add func(*Event) error) (sum Summar
 			}
 			continue
 		}
+		e = parsed
 		if before(&e, in.Since) {
 			continue
 		}

@@ -56,6 +56,42 @@ func Read(r io.Reader) iter.Seq2[Line, error] {
 	}
 }
 
+// Heads gives the first bytes of each line of a file, as many as are asked for at most, each valid until the next. It is
+// for looking over a file before it is read: it knows neither UTF-16 nor damage, and the end of the file is its only error.
+func Heads(r io.Reader, most int) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		buf := blocks.Get().(*[block]byte)
+		defer blocks.Put(buf)
+		s := reader{r: r, buf: buf[:]}
+		inside := false // the block begins in the middle of a line
+		for {
+			s.fill(1)
+			rest := s.buf[:s.have]
+			if len(rest) == 0 {
+				return
+			}
+			for len(rest) > 0 {
+				end := bytes.IndexByte(rest, '\n')
+				if end < 0 && !inside && len(rest) < most && s.err == nil {
+					break // the head may go on in the next block
+				}
+				line, after := rest, []byte(nil)
+				if end >= 0 {
+					line, after = rest[:end], rest[end+1:]
+				}
+				if !inside && !yield(line[:min(most, len(line))]) {
+					return
+				}
+				inside, rest = end < 0, after
+			}
+			s.drop(s.have - len(rest))
+			if len(rest) > 0 {
+				s.fill(len(rest) + 1)
+			}
+		}
+	}
+}
+
 // A reader holds the bytes that are not given yet.
 type reader struct {
 	r      io.Reader

@@ -66,6 +66,24 @@ func TestRead(t *testing.T) {
 	}
 }
 
+func TestHeads(t *testing.T) {
+	for text, want := range map[string][]string{
+		"":                                    nil,
+		"ab\nabcdef\n\nc":                     {"ab", "abcd", "", "c"},
+		strings.Repeat("x", 3*block) + "\nyz": {"xxxx", "yz"},
+	} {
+		for _, r := range []io.Reader{strings.NewReader(text), iotest.OneByteReader(strings.NewReader(text)), iotest.HalfReader(strings.NewReader(text))} {
+			var got []string
+			for head := range Heads(r, 4) {
+				got = append(got, string(head))
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%.20q: got %q, want %q", text, got, want)
+			}
+		}
+	}
+}
+
 func TestReadFails(t *testing.T) {
 	r := io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(errors.New("disk gone")))
 	if got, want := all(r), []string{"0:a", "2:b", "!after offset 3: disk gone"}; !slices.Equal(got, want) {

@@ -294,17 +294,18 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 // firstYear sets the year of the first entry.
 func (p *parser) firstYear(r io.Reader, modified time.Time, whole bool) {
 	const same = 12 // as many bytes as hold day and month, behind a priority
+	const most = 256
 	var g dates.Guess
-	var last string
-	for line, err := range lines.Read(r) {
-		if err != nil || len(line.Text) < same || line.Text[:same] == last {
+	var last [same]byte
+	for head := range lines.Heads(r, most) {
+		if len(head) < same || [same]byte(head) == last {
 			continue
 		}
-		if s, _, ok := p.Begin(line.Text); ok && !s.IsZero() {
+		if s, _, ok := p.Begin(string(bytes.TrimLeft(head, "\x00"))); ok && !s.IsZero() {
 			if g.Add(&s) {
 				break
 			}
-			last = line.Text[:same]
+			last = [same]byte(head)
 		}
 	}
 	p.years.Year = g.Year(modified, &p.years.Zone, whole)
