@@ -102,6 +102,12 @@ func run(t *testing.T, set *schema.Set, dir string, secrets bool) (*bag, *engine
 	if err != nil {
 		t.Fatal(err)
 	}
+	return runOn(t, set, h, secrets)
+}
+
+// runOn collects all there is of a host.
+func runOn(t *testing.T, set *schema.Set, h *artifacts.Host, secrets bool) (*bag, *engine.Report) {
+	t.Helper()
 	plan := schema.NewPlan(set, h, schema.Options{Secrets: secrets})
 	chosen, err := schema.Choose(plan.All(), h.OS, schema.Selection{Profiles: []string{"full", "memory"}, Set: set})
 	if err != nil {

@@ -159,8 +159,16 @@ func (n *node) data(name string) *stream {
 			return n.stream(typeData, a.name)
 		}
 	}
-	if strings.EqualFold(name, "$I30") || strings.EqualFold(name, "$I30:$INDEX_ALLOCATION") {
+	index, _ := strings.CutSuffix(name, ":$INDEX_ALLOCATION")
+	if strings.EqualFold(index, "$I30") {
 		return n.stream(typeIndex, "$I30")
+	}
+	for _, kind := range []uint32{typeIndex, typeRoot} { // those of $Secure, $ObjId and others; a small one is in the record
+		for i := range n.attrs {
+			if a := &n.attrs[i]; a.kind == kind && strings.EqualFold(a.name, index) {
+				return n.stream(kind, a.name)
+			}
+		}
 	}
 	return nil
 }
