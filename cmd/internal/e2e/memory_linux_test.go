@@ -58,15 +58,16 @@ func kernelFor(t *testing.T) (image, modules string) {
 }
 
 // ordered is what the agent in a machine is asked for.
-const ordered = "collect --recipient /share/cert.asc --out /share/usb --case vm --profile memory --timeout 30m"
+const ordered = "collect --recipient /share/cert.asc --out /share/usb --case vm --timeout 30m"
 
-// boot starts a guest of so many megabytes, some of them filled, whose agent seals to a key.
-func boot(t *testing.T, public string, megabytes, filled int, parameters string) *guest {
+// boot starts a guest of so many megabytes, some of them filled, whose agent seals to a key and is asked for more than what
+// all are. The machine may have more, too.
+func boot(t *testing.T, public string, megabytes, filled int, parameters, more string, machine ...string) *guest {
 	t.Helper()
 	image, modules := kernelFor(t)
 	g := &guest{dir: t.TempDir(), megabytes: megabytes, ended: make(chan int, 1)}
 	share := filepath.Join(g.dir, "share")
-	text := strconv.Itoa(filled) + "\n" + strings.ReplaceAll(ordered, " ", "\n")
+	text := strconv.Itoa(filled) + "\n" + strings.ReplaceAll(ordered+" "+more, " ", "\n")
 	cert, err := os.ReadFile(public)
 	err = errors.Join(err, os.Mkdir(share, 0o700), os.WriteFile(filepath.Join(share, "arguments"), []byte(text), 0o600), os.WriteFile(filepath.Join(share, "cert.asc"), cert, 0o600))
 	if err != nil {
@@ -80,6 +81,7 @@ func boot(t *testing.T, public string, megabytes, filled int, parameters string)
 		"-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio", "-qmp", "unix:qmp,server=on,wait=off",
 		"-kernel", image, "-initrd", "initrd", "-append", "console=ttyS0 panic=-1 quiet "+parameters,
 		"-virtfs", "local,path=share,mount_tag=share,security_model=none,id=share")
+	g.cmd.Args = append(g.cmd.Args, machine...)
 	g.cmd.Dir = g.dir
 	out, err := g.cmd.StdoutPipe()
 	if err != nil {
@@ -138,7 +140,7 @@ func (g *guest) pack(t *testing.T, modules string) {
 		}
 		cpio(&b, to, 0o100755, program)
 	}
-	for i, name := range chain(t, modules, "virtio_pci", "9pnet_virtio", "9p") {
+	for i, name := range chain(t, modules, "virtio_pci", "9pnet_virtio", "9p", "virtio_blk", "crc32c_generic", "ext4") {
 		program, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -255,7 +257,7 @@ func TestOracleMemoryOfAMachine(t *testing.T) {
 	dir := t.TempDir()
 	public, private := keys(t, dir)
 	began := time.Now()
-	g := boot(t, public, 2048, 900, "memmap=16M$512M")
+	g := boot(t, public, 2048, 900, "memmap=16M$512M", "--profile memory")
 	code := g.wait(t, 20*time.Minute)
 	took := time.Since(began)
 	hypervisor, err := os.Open(g.dump(t))
@@ -361,7 +363,7 @@ func covered(t *testing.T, name string, ranges []struct{ Start, End uint64 }) {
 func TestOracleMemoryUnderLockdown(t *testing.T) {
 	dir := t.TempDir()
 	public, private := keys(t, dir)
-	g := boot(t, public, 512, 8, "lockdown=confidentiality")
+	g := boot(t, public, 512, 8, "lockdown=confidentiality", "--profile memory")
 	if code := g.wait(t, 10*time.Minute); code != 3 {
 		t.Fatalf("the agent ended with %d, want 3: %s", code, g.console.String())
 	}
@@ -380,5 +382,29 @@ func TestOracleMemoryUnderLockdown(t *testing.T) {
 	}
 	if list := records(t, opened, "process-memory"); len(list) == 0 {
 		t.Error("the memory of the process whose program was deleted was not taken")
+	}
+}
+
+// On a disk that is being written to, and of which little has been written back, no file is called hidden: the device shows
+// the folders as they are.
+func TestOracleMemoryNothingHiddenOnADisk(t *testing.T) {
+	kernelFor(t)
+	dir := t.TempDir()
+	public, private := keys(t, dir)
+	disk := filepath.Join(dir, "disk")
+	if out, err := exec.Command("mke2fs", "-q", "-t", "ext4", disk, "256M").CombinedOutput(); err != nil {
+		t.Skipf("no mke2fs: NOT checked that no file of a disk in use is called hidden: %v %s", err, out)
+	}
+	g := boot(t, public, 512, 8, "", "--only hidden-files", "-drive", "if=virtio,format=raw,file="+disk)
+	if code := g.wait(t, 10*time.Minute); code != 0 && code != 3 {
+		t.Fatalf("the agent ended with %d: %s", code, g.console.String())
+	}
+	opened := g.open(t, private)
+	if found := glob(t, filepath.Join(opened, "live/hidden-files*")); len(found) > 0 {
+		t.Errorf("found %v", records(t, opened, "hidden-files"))
+	}
+	data, err := os.ReadFile(filepath.Join(opened, "manifest.json"))
+	if err != nil || !bytes.Contains(data, []byte("folders compared with the disk")) {
+		t.Errorf("nothing was compared: %v %s", err, g.console.String())
 	}
 }

@@ -53,6 +53,9 @@ func run() (code int, err error) {
 	); err != nil {
 		return -1, err
 	}
+	if err := busyDisk(); err != nil {
+		return -1, err
+	}
 	iomem, err := os.ReadFile("/proc/iomem")
 	if err != nil {
 		return -1, err
@@ -79,6 +82,35 @@ func run() (code int, err error) {
 		return -1, err
 	}
 	return agent.ProcessState.ExitCode(), nil
+}
+
+// busyDisk mounts the disk, where there is one, and goes on making and removing files on it for ever.
+func busyDisk() error {
+	if _, err := os.Stat("/dev/vda"); err != nil {
+		return nil
+	}
+	if err := errors.Join(os.MkdirAll("/data", 0o755), unix.Mount("/dev/vda", "/data", "ext4", 0, "")); err != nil {
+		return fmt.Errorf("/data: %w", err)
+	}
+	churn := func(i int) error {
+		dir := fmt.Sprintf("/data/%d/%d", i%7, i%100)
+		name := fmt.Sprintf("%s/%d", dir, i)
+		if i%3 == 0 {
+			defer os.Remove(name)
+		}
+		return errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(name, []byte(name), 0o600))
+	}
+	for i := range 3000 {
+		if err := churn(i); err != nil {
+			return err
+		}
+	}
+	go func() {
+		for i := 3000; churn(i) == nil && i < 60000; i++ {
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	return nil
 }
 
 func mount(kind, at string) error {
