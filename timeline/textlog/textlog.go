@@ -32,6 +32,8 @@ type Dialect struct {
 	Sure func(line string) bool
 	// Single: an entry is one line, and a line that begins none is damaged. Such lines are errors.
 	Single bool
+	// Long: entries go over any number of lines, so that the first line alone tells the dialect.
+	Long bool
 	// Comment begins lines that are no entries; empty: there are none.
 	Comment string
 	// Read reads the entry's words. nil: the words are the message.
@@ -48,8 +50,8 @@ func (d *Dialect) Format() *timeline.Format {
 	return &timeline.Format{Name: d.Name, Sniff: d.sniff, Parse: d.parse}
 }
 
-// sniff asks that the first line of the head begins an entry, and at least half of all do, or a tenth where entries go over
-// several lines.
+// sniff asks that the first line of the head begins an entry, and at least half of all do, or a tenth where entries may go over
+// several lines, or none where they are long.
 func (d *Dialect) sniff(name string, head []byte) bool {
 	if d.Names != nil && !d.Names(strings.ToLower(timeline.Base(name))) {
 		return false
@@ -71,7 +73,7 @@ func (d *Dialect) sniff(name string, head []byte) bool {
 		if ok {
 			good++
 		}
-		if all++; all == 32 {
+		if all++; all == 32 || d.Long {
 			break
 		}
 	}

@@ -22,7 +22,7 @@ var Formats = []*timeline.Format{
 	postgresJSON.Dialect().Format(),
 	(&textlog.Dialect{Name: "postgresql_csv", Type: "postgresql:application_log:entry", Begin: csvBegin, Read: csv}).Format(),
 	(&textlog.Dialect{Name: "postgresql", Type: "postgresql:application_log:entry", Begin: postgresBegin, Read: postgres}).Format(),
-	(&textlog.Dialect{Name: "mysql_slow", Type: "mysql:slow_log:entry", Begin: slowBegin, New: slow}).Format(),
+	(&textlog.Dialect{Name: "mysql_slow", Type: "mysql:slow_log:entry", Begin: slowBegin, Long: true, New: slow}).Format(),
 	(&textlog.Dialect{Name: "mysql", Type: "mysql:log:entry", Begin: mysqlBegin, New: mysql}).Format(),
 }
 

@@ -22,8 +22,8 @@ var say = textlog.Say
 // Formats are the parsers of this package, the strictest first.
 var Formats = []*timeline.Format{
 	(&textlog.Dialect{Name: "dpkg", Type: "linux:dpkg_log:entry", Desc: timeline.DescModified, Begin: dated, Sure: dpkgLine, Single: true, Read: dpkg}).Format(),
-	(&textlog.Dialect{Name: "apt_history", Type: "linux:apt_history_log:entry", Begin: stanza("Start-Date: "), Read: aptHistory}).Format(),
-	(&textlog.Dialect{Name: "apt_term", Type: "linux:apt_term_log:entry", Begin: stanza("Log started: "), Read: aptTerm}).Format(),
+	(&textlog.Dialect{Name: "apt_history", Type: "linux:apt_history_log:entry", Begin: stanza("Start-Date: "), Long: true, Read: aptHistory}).Format(),
+	(&textlog.Dialect{Name: "apt_term", Type: "linux:apt_term_log:entry", Begin: stanza("Log started: "), Long: true, Read: aptTerm}).Format(),
 	(&textlog.Dialect{Name: "unattended_upgrades", Type: "linux:unattended_upgrades:entry", Names: has("unattended-upgrades"), Begin: dated, Read: unattended}).Format(),
 	(&textlog.Dialect{Name: "alternatives", Type: "linux:alternatives:entry", Begin: alternativesBegin, Single: true, Read: alternatives}).Format(),
 	(&textlog.Dialect{Name: "yum", Type: "linux:yum_log:entry", Names: has("yum"), Begin: yumBegin, Single: true, Read: yum}).Format(),

@@ -1,6 +1,7 @@
 package packages
 
 import (
+	"strings"
 	"testing"
 
 	"spor/timeline/textlog/textlogtest"
@@ -29,7 +30,7 @@ var cases = []textlogtest.Case{
 			`"message":"[apt] Remove: auditd:amd64 (3.0.9)"`,
 		},
 	},
-	{Format: "apt_term", Name: "/var/log/apt/term.log", Text: "Log started: 2026-03-09  09:00:00\nSelecting previously unselected package nmap.\r\nLog ended: 2026-03-09  09:00:09\n", Want: []string{`"message":"[apt term] Selecting previously unselected package nmap."`}},
+	{Format: "apt_term", Name: "/var/log/apt/term.log", Text: "Log started: 2026-03-09  09:00:00\nSelecting previously unselected package nmap.\r\n" + strings.Repeat("Unpacking.\n", 40) + "Log ended: 2026-03-09  09:00:09\n", Want: []string{`"message":"[apt term] Selecting previously unselected package nmap."`}},
 	{Format: "unattended_upgrades", Name: "/var/log/unattended-upgrades/unattended-upgrades.log", Text: "2026-03-09 06:00:00,123 INFO Packages that will be upgraded: sudo nc\n", Want: []string{`"severity":"INFO","action":"packages_changed","packages":"sudo nc"`}},
 	{Format: "alternatives", Name: "/var/log/alternatives.log", Text: "update-alternatives 2026-03-09 09:00:00: link group editor updated to point to /tmp/vi\n", Want: []string{`"action":"alternative_set","alternative":"editor","filename":"/tmp/vi"`}},
 	{Format: "yum", Name: "/var/log/yum.log", Text: "Mar 09 07:52:33 Installed: nc-1.84-10.el6.x86_64\nMar 09 07:52:34 Erased: 2:tar-1.2-3.noarch\n", Want: []string{
