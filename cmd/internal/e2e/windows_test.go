@@ -35,7 +35,9 @@ func TestWindows(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	usb := filepath.Join(rig.DriveC(), "usb-"+filepath.Base(dir))
+	os.Remove(usb + ".zip") // of a run that was killed
 	defer os.RemoveAll(usb)
+	defer os.Remove(usb + ".zip") // the kit makes it beside the folder
 	must(t, dir, []int{0}, "spor-desk", "kit", "--recipient", public, "--sign-key", private, "--store", filepath.Join(dir, "store"),
 		"--upload", receiver.url, "--case", "win", "--agent", exe, "--out", usb)
 	plant(t, rig)
