@@ -60,13 +60,20 @@ func Read(r io.ReaderAt, size int64) (Table, error) {
 			return t, nil
 		}
 	}
-	for _, sector := range []int64{512, 4096} { // MBR has it in 512 everywhere but on disks of 4096
+	var first Table
+	for _, sector := range []int64{512, 4096} { // MBR has it in 512, but on disks of 4096, where that reading finds nothing
 		t := Table{Scheme: "MBR", Sector: sector}
 		t.chain(r, size)
 		known := func(p Partition) bool { return FileSystem(io.NewSectionReader(r, p.Start, p.Size), p.Size) != Unknown }
-		if len(t.Parts) > 0 && (sector == 4096 || slices.ContainsFunc(t.Parts, known)) {
+		if slices.ContainsFunc(t.Parts, known) {
 			return t, nil
 		}
+		if sector == 512 {
+			first = t
+		}
+	}
+	if len(first.Parts) > 0 {
+		return first, nil
 	}
 	return Table{}, ErrNone
 }

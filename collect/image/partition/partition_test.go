@@ -3,9 +3,12 @@ package partition
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -137,4 +140,48 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestCorpus compares the table of a disk that Windows divided, logical partitions among them, with what mmls says of it.
+func TestCorpus(t *testing.T) {
+	root := os.Getenv("SPOR_CORPUS")
+	if root == "" {
+		root = "../../../../shared/corpus"
+	}
+	dir := t.TempDir()
+	if out, err := exec.Command("tar", "-xf", filepath.Join(root, "fs-other/msuhanov-dfir_ntfs/mbr-win-512.raw.tgz"), "-C", dir).CombinedOutput(); err != nil {
+		t.Skipf("NOT TESTED on a disk of Windows: %v: %s", err, out)
+	}
+	name := filepath.Join(dir, "mbr-win-512.raw")
+	said, err := exec.Command("mmls", name).Output()
+	if err != nil {
+		t.Skipf("NOT TESTED against mmls: %v", err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := Read(f, st.Size())
+	if err != nil || len(table.Notes) > 0 {
+		t.Errorf("notes %q, %v", table.Notes, err)
+	}
+	var got, want []string
+	for _, p := range table.Parts {
+		got = append(got, fmt.Sprintf("%d+%d", p.Start/512, p.Size/512))
+	}
+	for line := range strings.Lines(string(said)) {
+		if fields := strings.Fields(line); len(fields) > 5 && strings.Count(fields[1], ":") == 1 && !strings.Contains(line, "Extended") {
+			start, _ := strconv.ParseInt(fields[2], 10, 64)
+			length, _ := strconv.ParseInt(fields[4], 10, 64)
+			want = append(want, fmt.Sprintf("%d+%d", start, length))
+		}
+	}
+	if !slices.Equal(got, want) || len(got) < 5 {
+		t.Errorf("%q, mmls says %q", got, want)
+	}
 }
