@@ -53,7 +53,7 @@ func newCodec() (*zstd.Encoder, error) {
 func newFrames(to io.Writer, flush func() error, codec *zstd.Encoder) *frames {
 	f := &frames{
 		to: to, flush: flush, codec: codec, queue: make(chan *frame, frameQueue), work: make(chan *frame, frameQueue+1),
-		spare: make(chan []byte, frameQueue+2), room: make(chan []byte, workers+1),
+		spare: make(chan []byte, frameQueue+2), room: make(chan []byte, frameQueue+2),
 	}
 	for range workers {
 		f.ended.Go(f.compress)

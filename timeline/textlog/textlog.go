@@ -57,7 +57,7 @@ func (d *Dialect) sniff(name string, head []byte) bool {
 		return false
 	}
 	head = bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), "\x00\r\n")
-	if len(head) == 0 || bytes.IndexByte(head, 0) >= 0 && !isWide(head) {
+	if wide := isWide(head); len(head) == 0 || !wide && (bytes.IndexByte(head, 0) >= 0 || !d.begins(head)) {
 		return false
 	}
 	good, all := 0, 0
@@ -65,8 +65,7 @@ func (d *Dialect) sniff(name string, head []byte) bool {
 		if err != nil || line.Text == "" || d.Comment != "" && strings.HasPrefix(line.Text, d.Comment) {
 			continue
 		}
-		_, _, ok := d.Begin(line.Text)
-		ok = ok && (d.Sure == nil || d.Sure(line.Text))
+		ok := d.isEntry(line.Text)
 		if !ok && all == 0 {
 			return false
 		}
@@ -81,6 +80,23 @@ func (d *Dialect) sniff(name string, head []byte) bool {
 		return good > 0 && 10*good >= all // entries may go over many lines
 	}
 	return good > 0 && 2*good >= all
+}
+
+// begins tells whether the first line of the head that says something begins an entry. It rules out nearly every file of a
+// host without making text of all its lines.
+func (d *Dialect) begins(head []byte) bool {
+	for line := range bytes.Lines(head) {
+		text := string(bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r")))
+		if text != "" && (d.Comment == "" || !strings.HasPrefix(text, d.Comment)) {
+			return d.isEntry(text)
+		}
+	}
+	return false
+}
+
+func (d *Dialect) isEntry(line string) bool {
+	_, _, ok := d.Begin(line)
+	return ok && (d.Sure == nil || d.Sure(line))
 }
 
 func isWide(b []byte) bool {

@@ -5,6 +5,7 @@
 package auditd
 
 import (
+	"bytes"
 	"fmt"
 	"iter"
 	"strings"
@@ -30,8 +31,11 @@ type record struct {
 }
 
 func sniff(_ string, head []byte) bool {
+	if !bytes.Contains(head, []byte("msg=audit(")) {
+		return false
+	}
 	good, all := 0, 0
-	for line, err := range lines.Read(strings.NewReader(string(head))) {
+	for line, err := range lines.Read(bytes.NewReader(head)) {
 		if err != nil || line.Text == "" || line.Text[0] == '#' {
 			continue
 		}

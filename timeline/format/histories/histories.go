@@ -11,6 +11,7 @@
 package histories
 
 import (
+	"bytes"
 	"fmt"
 	"iter"
 	"strings"
@@ -147,12 +148,15 @@ func vim(e *textlog.Entry) {
 
 // bashSniff asks for a time in the first lines, or bash's own name for the file and text in it.
 func bashSniff(name string, head []byte) bool {
-	if strings.IndexByte(string(head), 0) >= 0 || len(head) == 0 {
+	if bytes.IndexByte(head, 0) >= 0 || len(head) == 0 {
 		return false
 	}
 	base := strings.ToLower(timeline.Base(name))
 	if strings.HasPrefix(base, ".bash_history") || strings.HasPrefix(base, "bash_history") {
 		return true
+	}
+	if head[0] != '#' {
+		return false
 	}
 	lines := strings.SplitN(string(head), "\n", 4)
 	if len(lines) < 2 || strings.HasPrefix(lines[1], "#") {
