@@ -72,6 +72,7 @@ type collector struct {
 	count map[string]int // entries by kind
 	total int
 	err   error // that ends the collector
+	bad   winapi.Faults
 }
 
 // A user is a hive below HKEY_USERS.
@@ -81,7 +82,7 @@ type user struct {
 }
 
 func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) error {
-	c := &collector{ctx: ctx, host: h, rec: rec, files: target.New(ctx, h), count: map[string]int{}}
+	c := &collector{ctx: ctx, host: h, rec: rec, files: target.New(ctx, h), count: map[string]int{}, bad: winapi.Faults{}}
 	c.loadUsers()
 	all := table()
 	for i := range all {
@@ -210,7 +211,7 @@ func (c *collector) walk(p *place, at artifacts.Path, left []string, u *user) {
 	}
 	key, err := c.host.Registry.Key(at)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		winapi.Note(c.rec, at, err)
+		c.bad.Note(c.rec, at, err)
 	}
 	if len(left) == 0 {
 		key.Path = at

@@ -21,7 +21,7 @@ func (c *collector) values(p *place, key *artifacts.RegistryKey, u *user) {
 		return
 	}
 	for _, v := range key.Values {
-		if !p.names(v.Name) {
+		if !p.names(v.Name) || p.how == 'n' && !strings.HasPrefix(v.Name, "{") {
 			continue
 		}
 		e := Entry{Kind: p.kind, Path: key.Path, Value: &v.Name, Name: artifacts.Windows.Base(key.Path), User: u.name, Modified: key.LastWrite}

@@ -93,12 +93,12 @@ credential-provider;MW;Microsoft\Windows\CurrentVersion\Authentication\PLAP Prov
 network-provider;S;Services\*\NetworkProvider;providerpath;d
 network-provider;S;Control\NetworkProvider\Order;providerorder;t
 time-provider;S;Services\W32Time\TimeProviders\*;dllname;d;%systemroot%\system32\w32time.dll|c:\windows\system32\w32time.dll|%systemroot%\system32\vmictimeprovider.dll
-print-monitor;S;Control\Print\Monitors\*;driver;d;localspl.dll|tcpmon.dll|usbmon.dll|wsdmon.dll|apmon.dll|appmon.dll|fxsmon.dll
+print-monitor;S;Control\Print\Monitors\*;driver;d;localspl.dll|tcpmon.dll|usbmon.dll|wsdmon.dll|apmon.dll|appmon.dll|ippmon.dll|fxsmon.dll
 print-provider;S;Control\Print\Providers\*;name;d;win32spl.dll|inetpp.dll|localspl.dll
 print-processor;S;Control\Print\Environments\*\Print Processors\*;driver;d;winprint.dll|localspl.dll
 boot-execute;S;Control\Session Manager;bootexecute,bootexecutenopnprequest;c;autocheck autochk *|autocheck autochk /q /v *
 boot-execute;S;Control\Session Manager;setupexecute,execute,platformexecute,s0initialcommand;c
-boot-execute;S;Control;servicecontrolmanagerextension;c
+boot-execute;S;Control;servicecontrolmanagerextension;d;%systemroot%\system32\scext.dll
 pending-rename;S;Control\Session Manager;pendingfilerenameoperations,pendingfilerenameoperations2;t
 subsystem;S;Control\Session Manager\SubSystems;windows,posix,optional;c
 known-dll;S;Control\Session Manager\KnownDLLs;*;d

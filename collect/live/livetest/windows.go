@@ -127,8 +127,17 @@ func (d Drives) Open(p artifacts.Path) (artifacts.File, error) {
 		return nil, err
 	}
 	st, _ := d.Lstat(p)
-	return &file{Reader: strings.NewReader(data), stat: st}, nil
+	return &content{strings.NewReader(data), file{stat: st}}, nil
 }
+
+// A content is a file that can be read from any place on.
+type content struct {
+	*strings.Reader
+	file
+}
+
+// Read implements artifacts.File.
+func (c *content) Read(b []byte) (int, error) { return c.Reader.Read(b) }
 
 // ReadDir implements artifacts.Files.
 func (d Drives) ReadDir(p artifacts.Path) ([]artifacts.DirEntry, error) {

@@ -51,11 +51,12 @@ type collector struct {
 	sids  []string
 	keys  int
 	found map[string]int // by area
+	bad   winapi.Faults
 	err   error
 }
 
 func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) error {
-	c := &collector{ctx: ctx, host: h, rec: rec, found: map[string]int{}}
+	c := &collector{ctx: ctx, host: h, rec: rec, found: map[string]int{}, bad: winapi.Faults{}}
 	const hives = `HKEY_USERS`
 	users, err := h.Registry.Key(hives)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -122,7 +123,7 @@ func (c *collector) walk(r *row, at artifacts.Path, left []string, s Setting) {
 	}
 	key, err := c.host.Registry.Key(at)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		winapi.Note(c.rec, at, err)
+		c.bad.Note(c.rec, at, err)
 	}
 	if len(left) > 0 {
 		for _, sub := range key.Subkeys {

@@ -44,18 +44,19 @@ type Record struct {
 	Set     int64     `json:"allocated,omitempty"` // bytes set aside
 	Most    int64     `json:"maximum,omitempty"`   // bytes; -1: unbounded
 
-	// A trace is a value below Services\VSS\Diag whose name says that something was deleted.
+	// A trace is a value below Services\VSS\Diag whose name says that something was made ("SrCreateRp (Leave)") or deleted.
 	Name     string         `json:"name,omitempty"`
 	Path     artifacts.Path `json:"path,omitempty"`
 	Modified time.Time      `json:"modified,omitzero"` // of the key
 
 	// The summary.
-	Copies     *int     `json:"copies,omitempty"`     // nil: nothing could tell
-	Storage    int64    `json:"storage,omitempty"`    // bytes set aside, in all
-	Traces     int      `json:"traces,omitempty"`     // of deletion
-	Protection string   `json:"protection,omitempty"` // system restore: "on", "off", empty: not known
-	Service    string   `json:"service,omitempty"`    // how the service is started: "disabled" stops new copies
-	Reasons    []string `json:"reasons,omitempty"`    // why copies are to be expected
+	Copies     *int      `json:"copies,omitempty"`     // nil: nothing could tell
+	Storage    int64     `json:"storage,omitempty"`    // bytes set aside, in all
+	Traces     int       `json:"traces,omitempty"`     // of deletion
+	Made       time.Time `json:"last_made,omitzero"`   // when a trace says that a copy was made, at the latest
+	Protection string    `json:"protection,omitempty"` // system restore: "on", "off", empty: not known
+	Service    string    `json:"service,omitempty"`    // how the service is started: "disabled" stops new copies
+	Reasons    []string  `json:"reasons,omitempty"`    // why copies are to be expected
 }
 
 const space = `root\cimv2`
@@ -91,11 +92,9 @@ func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, nam
 			return err
 		}
 	}
-	traces, err := deletions(h.Registry, rec)
-	if err != nil {
+	if err := sum.trace(h.Registry, rec); err != nil {
 		return err
 	}
-	sum.Traces = traces
 	sum.weigh(h.Registry)
 	switch {
 	case sum.Copies == nil:
@@ -133,12 +132,12 @@ const (
 	maxDepth = 6
 )
 
-// deletions records the values below Diag that say something was deleted, and counts them. Errors are the recorder's.
-func deletions(reg artifacts.Registry, rec artifacts.Recorder) (int, error) {
+// trace records the values below Diag that say something was made or deleted. Errors are the recorder's.
+func (r *Record) trace(reg artifacts.Registry, rec artifacts.Recorder) error {
 	if reg == nil {
-		return 0, nil
+		return nil
 	}
-	found, keys := 0, 0
+	keys := 0
 	var walk func(p artifacts.Path, depth int) error
 	walk = func(p artifacts.Path, depth int) error {
 		if keys++; keys > maxKeys || depth > maxDepth {
@@ -149,10 +148,17 @@ func deletions(reg artifacts.Registry, rec artifacts.Recorder) (int, error) {
 			winapi.Note(rec, p, err)
 		}
 		for _, v := range key.Values {
-			if !strings.Contains(strings.ToLower(v.Name), "delete") {
+			name := strings.ToLower(v.Name)
+			deleted, made := strings.Contains(name, "delete") || strings.Contains(name, "remove"), strings.Contains(name, "create") && strings.HasSuffix(name, "(leave)")
+			if !deleted && !made {
 				continue
 			}
-			found++
+			if deleted {
+				r.Traces++
+			}
+			if made && key.LastWrite.After(r.Made) {
+				r.Made = key.LastWrite
+			}
 			if err := rec.Record(Record{Kind: "trace", Name: v.Name, Path: p, Modified: key.LastWrite}); err != nil {
 				return err
 			}
@@ -164,7 +170,7 @@ func deletions(reg artifacts.Registry, rec artifacts.Recorder) (int, error) {
 		}
 		return nil
 	}
-	return found, walk(diag, 0)
+	return walk(diag, 0)
 }
 
 // weigh says why there should be copies.
@@ -185,6 +191,9 @@ func (r *Record) weigh(reg artifacts.Registry) {
 	}
 	if r.Storage > 0 {
 		r.Reasons = append(r.Reasons, fmt.Sprintf("%d bytes are set aside for copies", r.Storage))
+	}
+	if !r.Made.IsZero() {
+		r.Reasons = append(r.Reasons, "the service's diagnosis says that one was made by "+r.Made.UTC().Format(time.DateTime)+" UTC")
 	}
 	if r.Traces > 0 {
 		r.Reasons = append(r.Reasons, fmt.Sprintf("the service's diagnosis names %d deletions", r.Traces))

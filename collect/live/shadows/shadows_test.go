@@ -44,13 +44,14 @@ func TestCopies(t *testing.T) {
 func TestNone(t *testing.T) {
 	r := livetest.Registry{}
 	r.Add(diag+`\SwProvider_{1}`, livetest.Binary("PROVIDER_DELETE (Enter)", make([]byte, 80)), livetest.Binary("PROVIDER_CREATE", nil))
+	r.Add(diag+`\SPP`, livetest.Binary("SppCreate (Enter)", nil), livetest.Binary("SppCreate (Leave)", nil))
 	r.Add(`HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows NT\CurrentVersion\SystemRestore`, livetest.Number("RPSessionInterval", 1))
 	r.Add(`HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\VSS`, livetest.Number("Start", 4))
 	got, notes := run(t, &artifacts.Host{Registry: r}, nil, nil, nil)
-	if len(got) != 2 || got[0].Kind != "trace" || len(notes) != 3 || notes[0].Status != artifacts.Denied {
+	if len(got) != 3 || got[0].Kind != "trace" || len(notes) != 3 || notes[0].Status != artifacts.Denied {
 		t.Fatalf("got %+v, notes %+v", got, notes)
 	}
-	if s := got[1]; *s.Copies != 0 || s.Traces != 1 || s.Protection != "on" || s.Service != "disabled" || len(s.Reasons) != 2 {
+	if s := got[2]; *s.Copies != 0 || s.Traces != 1 || s.Protection != "on" || s.Service != "disabled" || len(s.Reasons) != 3 || !s.Made.Equal(livetest.Written) {
 		t.Errorf("got %+v", s)
 	}
 	got, notes = run(t, &artifacts.Host{}, nil, errors.New("not Windows"), nil)
