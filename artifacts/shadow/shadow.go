@@ -59,7 +59,7 @@ func Files(set *schema.Set, chosen []*artifacts.Collector, o schema.Options) *ar
 				rec.Note(artifacts.Outcome{Status: artifacts.Absent, Reason: "there are no shadow copies"})
 			}
 			t := taking{host: h, rec: rec, set: set, names: names, options: schema.Options{Secrets: o.Secrets}, newer: map[artifacts.Path]artifacts.Stat{}}
-			for i := range slices.Backward(copies) { // the newest first
+			for i := len(copies) - 1; i >= 0; i-- { // the newest first
 				if err := t.copy(ctx, &copies[i]); err != nil {
 					return err
 				}

@@ -1,7 +1,6 @@
 package host
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,11 +36,10 @@ func (f *files) shadows() ([]artifacts.Shadow, error) {
 					s.Drive = artifacts.Path(strings.TrimSuffix(string(d.Path), `\`))
 				}
 			}
-			at := len(f.pasts.all)
-			for at > 0 && number(f.pasts.all[at-1].Path) > number(s.Path) {
-				at--
+			f.pasts.all = append(f.pasts.all, s)
+			for i := len(f.pasts.all) - 1; i > 0 && number(f.pasts.all[i-1].Path) > number(s.Path); i-- {
+				f.pasts.all[i], f.pasts.all[i-1] = f.pasts.all[i-1], f.pasts.all[i]
 			}
-			f.pasts.all = slices.Insert(f.pasts.all, at, s)
 		}
 	})
 	return f.pasts.all, f.pasts.err
