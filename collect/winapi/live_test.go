@@ -151,3 +151,34 @@ func TestDevicePath(t *testing.T) {
 		}
 	}
 }
+
+// What tables say of themselves makes nothing larger than they are.
+func FuzzTables(f *testing.F) {
+	f.Add(append([]byte{1, 0, 0, 0, 0, 0, 0, 0}, driver(8, `\SystemRoot\a.sys`, 12)...), 8)
+	f.Add(append([]byte{9, 0, 0, 0}, driver(4, `\a.sys`, 1)...), 4)
+	f.Add(make([]byte, 200), 4)
+	f.Fuzz(func(t *testing.T, b []byte, pointer int) {
+		if pointer != 4 {
+			pointer = 8
+		}
+		if got, _ := ParseDrivers(b, pointer); len(got) > len(b)/272 {
+			t.Errorf("%d drivers in %d bytes", len(got), len(b))
+		}
+		if got := ParseNeighbours(b); len(got) > len(b)/88 {
+			t.Errorf("%d neighbours in %d bytes", len(got), len(b))
+		}
+		if got, _ := ParseOldNeighbours(b); len(got) > len(b)/24 {
+			t.Errorf("%d old neighbours in %d bytes", len(got), len(b))
+		}
+	})
+}
+
+func FuzzPrograms(f *testing.F) {
+	f.Add(`"C:\Program Files\a.exe" -k %SystemRoot%\x`)
+	f.Add(`\??\C:\a b c d`)
+	f.Fuzz(func(t *testing.T, command string) {
+		if got := Programs(command, map[string]string{"systemroot": `C:\Windows`}); len(got) == 0 || len(got) > 33 {
+			t.Errorf("%q: %d programs", command, len(got))
+		}
+	})
+}
