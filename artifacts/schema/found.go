@@ -149,7 +149,7 @@ func (f *found) blocked(ids []int, o artifacts.Outcome) {
 func (f *found) barred(ids []int, at artifacts.Path, why string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, id := range ids {
+	for _, id := range slices.Sorted(slices.Values(ids)) {
 		f.missed[id] = true
 		reason := at.String() + ": " + why
 		if asked := f.wanted[id].asked; asked != "" { // once for all homes behind it
