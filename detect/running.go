@@ -78,7 +78,8 @@ func driverUntrusted(r Record, f *Finding) bool {
 	status := r.Record("signature").Text("status")
 	switch {
 	case r.Bool("gone"):
-		f.Reason = fmt.Sprintf("The kernel has %s loaded from %s, and there is no such file: it was removed after it was loaded.", r.Text("name"), f.Path)
+		f.Severity = Medium
+		f.Reason = fmt.Sprintf("The kernel has %s loaded from %s, and there is no such file: it was removed after it was loaded. Some security products do that too.", r.Text("name"), f.Path)
 	case fileSignature(r, f):
 	case slices.Contains([]string{"unsigned", "untrusted_root", "incomplete_chain", "wrong_use"}, status):
 		f.Reason = fmt.Sprintf("The kernel has %s loaded, whose signature is %q. A 64-bit Windows loads such a driver only where its check was switched off or got round.", f.Path, status)

@@ -14,7 +14,7 @@ func TestWindowsRunning(t *testing.T) {
 		{"processes", `{"pid":7,"name":"svchost.exe","exe":"/usr/bin/svchost.exe"}`, ""},
 		{"modules", `{"path":"C:\\A\\a.dll","signature":{"status":"distrusted"},"pids":[7]}`, "high library-signature-broken"},
 		{"modules", `{"path":"C:\\A\\a.dll","signature":{"status":"valid"},"pids":[7]}`, ""},
-		{"drivers", `{"name":"a.sys","path":"C:\\A\\a.sys","gone":true}`, "high driver-untrusted"},
+		{"drivers", `{"name":"a.sys","path":"C:\\A\\a.sys","gone":true}`, "medium driver-untrusted"},
 		{"drivers", `{"name":"a.sys","path":"C:\\A\\a.sys","signature":{"status":"unsigned"}}`, "high driver-untrusted"},
 		{"drivers", `{"name":"a.sys","path":"C:\\A\\a.sys","signature":{"status":"revoked"}}`, "high driver-untrusted"},
 		{"drivers", `{"name":"a.sys","path":"C:\\A\\a.sys","signature":{"status":"unknown","error":"x"}}`, ""},
