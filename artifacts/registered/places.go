@@ -153,7 +153,7 @@ func files(command string) (all []string) {
 
 // start is where the next path begins, or a quote; negative: nowhere.
 func start(s string) int {
-	lower := strings.ToLower(s)
+	lower := lowered(s)
 	best := -1
 	for _, mark := range []string{`:\`, `:/`, `"`, `\systemroot\`, `\??\`, `system32\`} {
 		i := strings.Index(lower, mark)
@@ -169,7 +169,7 @@ func start(s string) int {
 
 // nameEnd is where the name of what runs ends, at the beginning of a command line.
 func nameEnd(s string) int {
-	lower := strings.ToLower(s)
+	lower := lowered(s)
 	best := len(s)
 	if i := strings.IndexAny(s, `",;`); i > 0 {
 		best = i
@@ -188,4 +188,15 @@ func nameEnd(s string) int {
 		}
 	}
 	return best
+}
+
+// lowered is s with the letters of ASCII in lower case: as long as s, which strings.ToLower is not.
+func lowered(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c | 0x20
+		}
+	}
+	return string(b)
 }
