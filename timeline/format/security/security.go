@@ -1,4 +1,5 @@
-// Package security reads the logs of what watches: fail2ban, Suricata, Zeek, firewalld, ClamAV, Microsoft Defender on Linux.
+// Package security reads the logs of what watches: fail2ban, Suricata, Zeek, firewalld, ClamAV, Microsoft Defender on Linux,
+// Symantec and Trend Micro.
 //
 //   - fail2ban 1.0: fail2ban/server, "%(asctime)s %(name)-24s[%(process)d]: %(levelname)-7s %(message)s"
 //   - Suricata 7: eve.json (User Guide, 19.1) and fast.log
@@ -8,6 +9,7 @@
 package security
 
 import (
+	"slices"
 	"strings"
 
 	"spor/timeline"
@@ -17,7 +19,9 @@ import (
 )
 
 // Formats are the parsers of this package, the strictest first.
-var Formats = []*timeline.Format{
+var Formats = slices.Concat(linux, antivirus)
+
+var linux = []*timeline.Format{
 	eve.Dialect().Format(),
 	zeekJSON.Dialect().Format(),
 	(&textlog.Dialect{Name: "suricata_fast", Type: "suricata:fast:alert", Begin: fastBegin, Single: true, Read: fast}).Format(),

@@ -27,6 +27,19 @@ var cases = []textlogtest.Case{
 	{Format: "fail2ban", Name: "/var/log/fail2ban.log", Text: "2026-03-09 09:00:00,123 fail2ban.actions        [1234]: NOTICE  [sshd] Ban 192.0.2.7\n", Want: []string{`"reporter":"fail2ban.actions","pid":1234,"severity":"NOTICE","action":"banned","jail":"sshd","ip_address":"192.0.2.7"`}},
 	{Format: "clamav", Name: "/var/log/clamav/clamav.log", Text: "Mon Mar  9 09:00:00 2026 -> /tmp/a: b: Eicar-Signature FOUND\n", Want: []string{`"action":"malware_found","filename":"/tmp/a: b","threat_name":"Eicar-Signature"`}},
 	{Format: "defender_linux", Name: "/var/log/microsoft/mdatp/microsoft_defender.log", Text: "[8732][2026-03-09 09:00:00.123456 UTC][info]: started\n", Want: []string{`"datetime":"2026-03-09T09:00:00.123456+00:00"`}},
+	{
+		Format: "symantec_scanlog", Name: "/AVMan.log", Text: "2A0A1E0A2F1D,5,1,2,HOST,ann,W32.Changeup,D:\\x.exe,5,3,14,256,3,\"\",0\nspoilt\n",
+		Want:   []string{`"datetime":"2012-11-30T10:47:29.000000+00:00","timestamp":1354272449000000,"timestamp_desc":"Content Modification Time","data_type":"av:symantec:scanlog","parser":"","host":"","path":"","offset":0,"sha256":"","event":5,"category":1,"logger":2,"computer":"HOST","username":"ann","threat_name":"W32.Changeup","filename":"D:\\x.exe","action1":5,"action2":3,"action0":14,"action":"malware_found","zone_assumed":"UTC"}`},
+		Errors: 1,
+	},
+	{
+		Format: "trendmicro_url", Name: "/OfcUrlf.log", Text: "20180123<;>1316<;>1<;>http://x.example/<;>4E<;>Malware Accomplice<;>1<;>1<;>C:\\wget.exe<;>49<;><;>0<;>1516713364<;>\r\n",
+		Want: []string{`"datetime":"2018-01-23T13:16:04.000000+00:00"`},
+	},
+	{
+		Format: "trendmicro_vd", Name: "/pccnt35.log", Text: "20180130<;>936<;>Eicar_test_1<;>1<;>0<;>0<;>C:\\temp\\<;>eicar.com<;>\n",
+		Want: []string{`"message":"Eicar_test_1 in C:\\temp\\eicar.com","datetime":"2018-01-30T09:36:00.000000+00:00"`},
+	},
 	{Format: "firewalld", Name: "/var/log/firewalld", Text: "2026-03-09 09:00:00 ERROR: INVALID_ZONE: x\n", Want: []string{`"action":"firewall_error","reason":"INVALID_ZONE: x"`}},
 }
 
@@ -34,14 +47,17 @@ func TestFormats(t *testing.T) { textlogtest.Run(t, Formats, cases) }
 
 func FuzzFormats(f *testing.F) { textlogtest.Fuzz(f, Formats, cases) }
 
-// TestCorpus holds the parsers against CrowdSec's counts.
+// TestCorpus holds the parsers against CrowdSec's and plaso's counts.
 func TestCorpus(t *testing.T) {
 	dir := os.Getenv("SPOR_CORPUS")
 	if dir == "" {
 		dir = filepath.Join("..", "..", "..", "..", "shared", "corpus")
 	}
-	for name, want := range map[string]int{"suricata-logs-evelog/suricata-logs-evelog.log": 8, "suricata-logs-fastlog/suricata-logs-fastlog.log": 4} {
-		b, err := os.ReadFile(filepath.Join(dir, "crowdsec-log", "crowdsecurity-hub", name))
+	for name, want := range map[string]int{
+		"crowdsec-log/crowdsecurity-hub/suricata-logs-evelog/suricata-logs-evelog.log": 8, "crowdsec-log/crowdsecurity-hub/suricata-logs-fastlog/suricata-logs-fastlog.log": 4,
+		"av-log/log2timeline-plaso/Symantec.Log": 8, "av-log/log2timeline-plaso/OfcUrlf.log": 4,
+	} {
+		b, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Skipf("SKIPPED: the corpus is not here: %v", err)
 		}
