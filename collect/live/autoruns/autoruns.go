@@ -59,6 +59,7 @@ const (
 	maxKeys    = 100_000
 	maxEntries = 50_000
 	maxLine    = 8 << 10 // bytes of a command that are kept
+	maxTexts   = 256     // texts of one value, and libraries that they name
 )
 
 type collector struct {

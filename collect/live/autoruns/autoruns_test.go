@@ -169,3 +169,21 @@ func FuzzShortcut(f *testing.F) {
 		}
 	})
 }
+
+// A value that is made to choke us is cut.
+func TestBounds(t *testing.T) {
+	r := livetest.Registry{}
+	r.Add(nt+`Windows`, livetest.String("AppInit_DLLs", strings.Repeat("a b ", 1<<20)))
+	r.Add(hklm+`SYSTEM\CurrentControlSet\Control\Session Manager`, livetest.Multi("PendingFileRenameOperations", slices.Repeat([]string{"x"}, 1<<16)...))
+	h := made()
+	h.Registry = r
+	got, _ := livetest.Run[Entry](t, Collector, h)
+	for _, e := range got {
+		if len(e.Command) > maxLine+3 || len(e.Targets) > maxTexts {
+			t.Errorf("%s: %d bytes, %d targets", e.Kind, len(e.Command), len(e.Targets))
+		}
+	}
+	if len(got) < 2 {
+		t.Errorf("%d entries", len(got))
+	}
+}

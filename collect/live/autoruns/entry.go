@@ -29,6 +29,7 @@ func (c *collector) values(p *place, key *artifacts.RegistryKey, u *user) {
 		if v.Type == winapi.RegBinary && p.how == 'l' {
 			texts = []string{catalogPath(v.Data)}
 		}
+		texts = bounded(texts)
 		e.Command = strings.Join(texts, "\n")
 		if e.Command == "" && p.how != 'n' && p.how != 'v' {
 			continue
@@ -39,6 +40,15 @@ func (c *collector) values(p *place, key *artifacts.RegistryKey, u *user) {
 		}
 		c.emit(e)
 	}
+}
+
+// bounded cuts a list that nobody has for good to what is looked at.
+func bounded(texts []string) []string {
+	texts = texts[:min(len(texts), maxTexts)]
+	for i, text := range texts {
+		texts[i] = text[:min(len(text), maxLine)]
+	}
+	return texts
 }
 
 // read finds what the data of a value means.
@@ -52,6 +62,9 @@ func (c *collector) read(p *place, e *Entry, texts []string, u *user) {
 		case 'd':
 			var all []string
 			for _, name := range libraries(text) {
+				if len(e.Targets) == maxTexts {
+					break
+				}
 				e.Targets = append(e.Targets, c.files.Library(name, u.vars))
 				all = append(all, name)
 			}
@@ -96,6 +109,9 @@ func (c *collector) commands(p *place, text string, vars map[string]string) []ta
 	}
 	var all []target.File
 	for part := range strings.SplitSeq(text, ",") {
+		if len(all) >= maxTexts {
+			break
+		}
 		all = append(all, c.files.Command(part, vars)...)
 	}
 	return all
