@@ -19,7 +19,7 @@ import (
 // text are the parsers of text logs, the strictest first: syslog's traditional form is the least strict.
 func text() timeline.Formats {
 	return slices.Concat(
-		timeline.Formats{auditd.Format},
+		timeline.Formats{auditd.Format}, syslog.Exports,
 		containers.Formats, security.Formats, edge.Formats, databases.Formats, packages.Formats, ftp.Formats, mail.Formats, histories.Formats,
 		timeline.Formats{syslog.Format},
 	)
