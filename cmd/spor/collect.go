@@ -13,6 +13,7 @@ import (
 	"spor/artifacts"
 	"spor/cmd/internal/cli"
 	"spor/collect"
+	"spor/collect/image"
 	"spor/package/bundle"
 	"spor/package/sample"
 )
@@ -125,7 +126,7 @@ nothing of the torn volume is missing. Both bundles are kept and named.`,
 	f.StringVar(&o.samplePassword, "sample-password", o.samplePassword, "`password` of that zip; it accompanies the report and is no secret")
 	f.StringVar(&o.sampleCipher, "sample-cipher", o.sampleCipher, "`way` that zip is locked: aes256, or zipcrypto, which unzip opens too")
 	f.StringVar(&o.root, "root", "", "examine this mounted disk or `folder` instead of the running host")
-	f.StringVar(&o.image, "image", "", "examine this disk image `file` (raw, fixed VHD; NTFS, ext4) instead of the running host")
+	f.StringVar(&o.image, "image", "", "examine this disk image `file` ("+image.Formats+") instead of the running host")
 	f.StringArrayVar(&o.out, "out", nil, "`folder` the bundle is written to (default: beside the program); repeat: the next is used when one fails")
 	f.StringArrayVar(&o.upload, "upload", nil, "`URL` to send to: https://…, file:///…; repeat for fall-backs")
 	f.BoolVar(&o.noUpload, "no-upload", false, "keep the bundle for a later spor upload")

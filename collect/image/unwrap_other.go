@@ -21,6 +21,9 @@ import (
 	"spor/collect/image/vmdk"
 )
 
+// Formats names what images are read, in few words.
+const Formats = "raw, E01, VHD, VHDX, VMDK, qcow2"
+
 const formats = "an image of a disk (MBR or GPT) or of a volume: raw, in pieces too (.001), E01, VHD, VHDX, VMDK and qcow2"
 
 // A wrapped is a disk in a format of its own.

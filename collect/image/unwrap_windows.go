@@ -7,6 +7,9 @@ import (
 	"spor/artifacts"
 )
 
+// Formats names what images are read, in few words.
+const Formats = "raw, fixed VHD; others by the Linux program"
+
 const formats = "a raw image of a disk (MBR or GPT) or of an NTFS volume, and VHD of fixed size; the Linux program reads E01, VHD, VHDX, VMDK and qcow2 too"
 
 // wrapped are the marks of formats that the Linux program reads: this one is to stay small.
