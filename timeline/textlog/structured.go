@@ -10,7 +10,7 @@ import (
 type JSONLog struct {
 	Name  string            // of the Format
 	Type  string            // data_type
-	Marks []string          // what each line holds: `"event_type":`
+	Marks []string          // what each line holds, the first near its beginning: `"event_type":`
 	Time  string            // the member with the time, at the top: a date, or seconds, milli-, micro- or nanoseconds since 1970
 	Say   string            // the path of the member that is the message; empty: Done makes one, or the line is
 	Names map[string]string // paths of members, and the fields they become
@@ -23,7 +23,11 @@ const maxMembers = 256
 
 // Dialect is the dialect of such a log.
 func (j *JSONLog) Dialect() *Dialect {
-	return &Dialect{Name: j.Name, Type: j.Type, Single: true, Begin: j.begin, Read: j.read}
+	return &Dialect{Name: j.Name, Type: j.Type, Single: true, Begin: j.begin, Cut: j.cut, Read: j.read}
+}
+
+func (j *JSONLog) cut(beginning string) bool {
+	return beginning[0] == '{' && strings.Contains(beginning, j.Marks[0])
 }
 
 func (j *JSONLog) begin(line string) (dates.Stamp, int, bool) {

@@ -30,6 +30,8 @@ type Dialect struct {
 	Begin func(line string) (dates.Stamp, int, bool)
 	// Sure tells a line that begins an entry of this dialect and hardly of another; nil: Begin is sure enough.
 	Sure func(line string) bool
+	// Cut tells a first line that is longer than what a format is shown of a file; nil: such a file is not known.
+	Cut func(beginning string) bool
 	// Single: an entry is one line, and a line that begins none is damaged. Such lines are errors.
 	Single bool
 	// Long: entries go over any number of lines, so that the first line alone tells the dialect.
@@ -57,6 +59,9 @@ func (d *Dialect) sniff(name string, head []byte) bool {
 		return false
 	}
 	head = bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), "\x00\r\n")
+	if d.Cut != nil && len(head) >= timeline.HeadSize && bytes.IndexByte(head, '\n') < 0 {
+		return d.Cut(string(head))
+	}
 	if wide := isWide(head); len(head) == 0 || !wide && (bytes.IndexByte(head, 0) >= 0 || !d.begins(head)) {
 		return false
 	}

@@ -1,6 +1,7 @@
 package containers
 
 import (
+	"strings"
 	"testing"
 
 	"spor/timeline/textlog/textlogtest"
@@ -27,6 +28,14 @@ var cases = []textlogtest.Case{
 	{Format: "klog", Name: "/var/log/kubelet.log", Text: "I0309 14:10:00.123456    1234 server.go:12] started\n and more\n", Want: []string{`"message":"started\n and more","datetime":"2026-03-09T14:10:00.123456+00:00"`}},
 	{Format: "logfmt", Name: "/var/log/docker.log", Text: `time="2026-03-09T09:00:00.1Z" level=warning msg="a \"b\"" id=5` + "\n", Want: []string{`"message":"a \"b\"","datetime":"2026-03-09T09:00:00.100000+00:00"`}},
 	{Format: "cloud_init", Name: "/var/log/cloud-init.log", Text: "2026-03-09 09:00:00,123 - subp.py[DEBUG]: Running command ['useradd', 'eve'] with allowed return codes [0]\n", Want: []string{`"code_location":"subp.py","severity":"DEBUG","action":"command","command":"['useradd', 'eve'] with`}},
+}
+
+// TestLongLine knows a file whose first line is longer than what a format is shown.
+func TestLongLine(t *testing.T) {
+	textlogtest.Run(t, Formats, []textlogtest.Case{{
+		Format: "docker_container_log", Name: "/x-json.log", Text: `{"log":"` + strings.Repeat("x", 9000) + `","stream":"stdout","time":"2016-01-07T16:49:05Z"}` + "\n",
+		Want: []string{`"datetime":"2016-01-07T16:49:05.000000+00:00"`},
+	}})
 }
 
 func TestFormats(t *testing.T) { textlogtest.Run(t, Formats, cases) }
