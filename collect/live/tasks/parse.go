@@ -39,7 +39,7 @@ func parse(s string) (definition, error) {
 		if open < 0 {
 			break
 		}
-		if len(path) > 0 && open <= maxText {
+		if len(path) > 0 && open+len(text) <= maxText {
 			text += s[:open]
 		}
 		s = s[open:]
@@ -63,6 +63,10 @@ func parse(s string) (definition, error) {
 			if len(path) == 0 {
 				return d, nil
 			}
+		case verbatim:
+			if len(name)+len(text) <= maxText {
+				text += strings.ReplaceAll(name, "&", "&amp;")
+			}
 		case broken:
 			return d, errXML
 		}
@@ -77,10 +81,18 @@ const (
 	opening
 	empty
 	closing
+	verbatim // CDATA: its content stands for the name
 )
 
 // tag reads the tag that s begins with, and gives what comes after it.
 func tag(s string) (name, rest string, kind int) {
+	if inside, ok := strings.CutPrefix(s, "<![CDATA["); ok {
+		content, rest, closed := strings.Cut(inside, "]]>")
+		if !closed {
+			return "", "", broken
+		}
+		return content, rest, verbatim
+	}
 	for _, skip := range [][2]string{{"<!--", "-->"}, {"<?", "?>"}, {"<!", ">"}} {
 		if strings.HasPrefix(s, skip[0]) {
 			i := strings.Index(s, skip[1])
@@ -119,13 +131,54 @@ func tag(s string) (name, rest string, kind int) {
 	return inside[strings.IndexByte(inside, ':')+1:], rest, kind
 }
 
-var entities = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&quot;", `"`, "&apos;", "'", "&amp;", "&")
-
+// unescape resolves the entities of XML and characters by number.
 func unescape(s string) string {
-	if !strings.Contains(s, "&") {
-		return s
+	var b strings.Builder
+	for {
+		before, rest, ok := strings.Cut(s, "&")
+		b.WriteString(before)
+		if !ok {
+			return b.String()
+		}
+		name, after, closed := strings.Cut(rest, ";")
+		c := entity(name)
+		if !closed || c == 0 {
+			b.WriteByte('&')
+			s = rest
+			continue
+		}
+		b.WriteRune(c)
+		s = after
 	}
-	return entities.Replace(s)
+}
+
+// entity is the character of an entity's name; zero: there is none.
+func entity(name string) rune {
+	switch name {
+	case "lt":
+		return '<'
+	case "gt":
+		return '>'
+	case "quot":
+		return '"'
+	case "apos":
+		return '\''
+	case "amp":
+		return '&'
+	}
+	number, ok := strings.CutPrefix(name, "#")
+	if !ok {
+		return 0
+	}
+	base := 10
+	if hex, ok := strings.CutPrefix(number, "x"); ok {
+		number, base = hex, 16
+	}
+	n, err := strconv.ParseUint(number, base, 21)
+	if err != nil {
+		return 0
+	}
+	return rune(n)
 }
 
 // begin sees an element open.

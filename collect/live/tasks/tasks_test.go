@@ -21,8 +21,8 @@ const sample = `<?xml version="1.0" encoding="UTF-16"?>
   <Principals><Principal id="Author"><UserId>S-1-5-18</UserId><RunLevel>HighestAvailable</RunLevel></Principal></Principals>
   <Settings><Hidden>true</Hidden><Enabled>false</Enabled><IdleSettings><StopOnIdleEnd>true</StopOnIdleEnd></IdleSettings></Settings>
   <Actions Context="Author">
-    <Exec><Command>C:\Windows\System32\cmd.exe</Command><Arguments>/c "C:\Users\Public\x.exe" &gt; nul</Arguments><WorkingDirectory>C:\</WorkingDirectory></Exec>
-    <ComHandler><ClassId>{0000-1}</ClassId><Data><![CDATA[x]]></Data></ComHandler>
+    <Exec><Command>C:\Windows\System32\&#99;&#x6D;d.exe</Command><Arguments>/c "C:\Users\Public\x.exe" &gt; nul</Arguments><WorkingDirectory>C:\</WorkingDirectory></Exec>
+    <ComHandler><ClassId>{0000-1}</ClassId><Data><![CDATA[<x> & y]]></Data></ComHandler>
   </Actions>
 </Task>`
 
@@ -33,7 +33,7 @@ func TestParse(t *testing.T) {
 		Triggers: []string{"Calendar StartBoundary=2026-02-03T05:00:00 DaysInterval=1", "Boot"},
 		Actions: []Action{
 			{Kind: "exec", Command: `C:\Windows\System32\cmd.exe`, Arguments: `/c "C:\Users\Public\x.exe" > nul`, Folder: `C:\`},
-			{Kind: "com", Command: "{0000-1}"},
+			{Kind: "com", Command: "{0000-1}", Arguments: "<x> & y"},
 		},
 	}
 	got, err := parse(sample)
@@ -120,7 +120,7 @@ func made() *artifacts.Host {
 	return &artifacts.Host{
 		OS: artifacts.Windows, Registry: r, Environ: map[string]string{"systemroot": `C:\Windows`},
 		Files: livetest.Drives{
-			`C:\Windows\System32\Tasks\Good`:        wide(strings.NewReplacer(`C:\Windows\System32\cmd.exe`, `C:\Users\Public\x.exe`, `/c "C:\Users\Public\x.exe" &gt; nul`, "", `<WorkingDirectory>C:\</WorkingDirectory>`, "").Replace(sample)),
+			`C:\Windows\System32\Tasks\Good`:        wide(strings.NewReplacer(`C:\Windows\System32\&#99;&#x6D;d.exe`, `C:\Users\Public\x.exe`, `/c "C:\Users\Public\x.exe" &gt; nul`, "", `<WorkingDirectory>C:\</WorkingDirectory>`, "").Replace(sample)),
 			`C:\Windows\System32\Tasks\A\Disk only`: sample,
 			`C:\Windows\System32\Tasks\torn`:        sample[:200],
 			`C:\Windows\System32\cmd.exe`:           "cmd", `C:\Users\Public\x.exe`: "x", `C:\Windows\System32\com.dll`: "com",
