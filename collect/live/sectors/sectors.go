@@ -72,11 +72,19 @@ func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) err
 		}
 		return nil
 	}
-	n := 0
-	return running(h, rec.Note, func(d artifacts.Disk) error {
+	n, said := 0, false
+	note := func(o artifacts.Outcome) {
+		said = true
+		rec.Note(o)
+	}
+	err := running(h, note, func(d artifacts.Disk) error {
 		n++
 		return take(ctx, n-1, d, artifacts.Path(d.Name), rec)
 	})
+	if n == 0 && !said && err == nil { // nothing found is not that there is nothing
+		rec.Note(artifacts.Outcome{Status: artifacts.Failed, Reason: "the system names no disk, but it runs from one"})
+	}
+	return err
 }
 
 // take records one disk, and takes its sectors. The origin is the device, of a running machine.
