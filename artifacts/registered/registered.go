@@ -21,7 +21,7 @@ func All() []*artifacts.Collector {
 		collector(servers, "relocated-servers", "Logs and scripts of IIS, Exchange, SQL Server, SharePoint and Apache where their settings say they are", "webserver", artifacts.Bulk, false),
 		collector(memory, "relocated-memory", "Page files and crash dumps where the registry says they are", "memory", artifacts.Bulk, false),
 		collector(secrets, "relocated-secrets", "The directory's database where the registry says it is", "full", artifacts.Bulk, true),
-		collector(programs, "started-programs", "Programs outside of the system's folders that services, tasks and Run keys start", "triage", artifacts.Bulk, false),
+		collector(programs, "started-programs", "Programs outside of the system's folders that services, tasks and Run keys start", "ransomware", artifacts.Bulk, false),
 	}
 }
 

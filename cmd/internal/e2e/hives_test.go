@@ -40,7 +40,7 @@ func TestHives(t *testing.T) {
 	write("evil/evil.exe", []byte("MZ evil"))
 	write("logs/Security.evtx", []byte("ElfFile"))
 	public, private := keys(t, dir)
-	out := must(t, dir, []int{0, 3}, "spor", "collect", "--root", root, "--recipient", public, "--out", dir, "--case", "hives", "--json")
+	out := must(t, dir, []int{0, 3}, "spor", "collect", "--root", root, "--recipient", public, "--out", dir, "--case", "hives", "--json", "--profile", "ransomware")
 	if !strings.Contains(out, `"host":"skrifstofa"`) {
 		t.Errorf("the host is not called as its hive says:\n%.500s", out)
 	}
