@@ -34,6 +34,8 @@ var Formats = []*Format{
 	{"csv", "Timesketch's columns, the record's own fields as JSON in the last", ".csv", CSV},
 	{"bodyfile", "The Sleuth Kit's body file 3.x, for mactime", ".body", Bodyfile},
 	{"l2tcsv", "log2timeline's seventeen columns", ".csv", L2TCSV},
+	{"parquet", "Apache Parquet with zstd, for DuckDB, pandas and Spark", ".parquet", Parquet},
+	{"opensearch", "bulk lines for OpenSearch and Elasticsearch, in the names of ECS", ".ndjson", OpenSearch},
 }
 
 // Find gives the format of a name, or nil.
@@ -70,14 +72,18 @@ var csvHeader = []string{
 func CSV(w io.Writer, events iter.Seq2[timeline.Event, error]) error {
 	return table(w, csvHeader, events, func(e *timeline.Event, src *timeline.Source) []string {
 		when, desc := moment(e)
-		own := timeline.Event{Fields: e.Fields, Also: e.Also}
-		_, fields, _ := strings.Cut(string(own.AppendJSON(nil)), `"sha256":""`)
-		fields = "{" + strings.TrimPrefix(fields, ",")
 		return []string{
 			text(e.Message), when, strconv.FormatInt(e.Micros(), 10), desc, text(e.Type), src.Parser, text(src.Host), src.Path.String(),
-			strconv.FormatInt(e.Offset, 10), src.SHA256.String(), strconv.FormatBool(e.Recovered), fields,
+			strconv.FormatInt(e.Offset, 10), src.SHA256.String(), strconv.FormatBool(e.Recovered), ownFields(e),
 		}
 	})
+}
+
+// ownFields is a JSON object of the record's own fields, as in timeline.jsonl.
+func ownFields(e *timeline.Event) string {
+	own := timeline.Event{Fields: e.Fields, Also: e.Also}
+	_, fields, _ := strings.Cut(string(own.AppendJSON(nil)), `"sha256":""`)
+	return "{" + strings.TrimPrefix(fields, ",")
 }
 
 // text is s as UTF-8, in the escaped form of artifacts.Path where it is not.

@@ -5,11 +5,14 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/parquet-go/parquet-go"
 
 	"spor/timeline"
 )
@@ -124,5 +127,99 @@ func TestError(t *testing.T) {
 		if !errors.Is(err, torn) {
 			t.Errorf("%s: %v", f.Name, err)
 		}
+	}
+}
+
+// TestOpenSearch applies the rules of the bulk format: an action line and a document, each one line; no name twice; the same
+// events have the same ids.
+func TestOpenSearch(t *testing.T) {
+	lines := strings.Split(strings.TrimSuffix(write(t, "opensearch"), "\n"), "\n")
+	if len(lines) != 6 {
+		t.Fatalf("%d lines", len(lines))
+	}
+	if write(t, "opensearch") != strings.Join(lines, "\n")+"\n" {
+		t.Error("the same events are written otherwise the second time")
+	}
+	ids := map[string]bool{}
+	var docs []map[string]any
+	for i, line := range lines {
+		var got map[string]any
+		if err := json.Unmarshal([]byte(line), &got); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		if i%2 == 0 {
+			ids[got["create"].(map[string]any)["_id"].(string)] = true
+			continue
+		}
+		docs = append(docs, got)
+	}
+	if len(ids) != 3 {
+		t.Errorf("3 events have the ids %v", ids)
+	}
+	for i, want := range []map[string]any{
+		{
+			"@timestamp": "2026-03-04T05:06:07.123456+00:00", "event.dataset": "fs:stat", "file.path": "/var/log/a|b%FF", "file.size": 12.0, "file.uid": "1000",
+			"file.hash.sha256": strings.Repeat("aa", 32), "host.name": "web01", "spor.mode": "416", "spor.timestamp_desc": "Creation Time",
+		},
+		{"message": "=cmd|' /C calc'!A0\n\"two\", lines", "user.name": "jón", "event.module": "p", "log.offset": 0.0, "spor.username": "jón"},
+		{"@timestamp": "1970-01-01T00:00:00+00:00", "spor.timestamp_desc": "Not a time"},
+	} {
+		for name, value := range want {
+			if docs[i][name] != value {
+				t.Errorf("event %d: %s is %v, want %v", i, name, docs[i][name], value)
+			}
+		}
+	}
+}
+
+func TestECS(t *testing.T) {
+	for _, tt := range []struct {
+		fields     []timeline.Field
+		name, want string
+	}{
+		{[]timeline.Field{timeline.Text("ip_address", "2001:db8::1%eth0")}, "source.ip", "2001:db8::1"},
+		{[]timeline.Field{timeline.Text("ip_address", "evil.example")}, "source.ip", ""},
+		{[]timeline.Field{timeline.Text("ip_address", "evil.example")}, "source.address", "evil.example"},
+		{[]timeline.Field{timeline.Text("ip_address", "192.0.2.1"), timeline.Int("port", 22)}, "source.port", "22"},
+		{[]timeline.Field{timeline.Text("pid", "many")}, "process.pid", ""},
+		{[]timeline.Field{timeline.Text("http_response_code", "404")}, "http.response.status_code", "404"},
+		{[]timeline.Field{timeline.Text("a.b", "c")}, "spor.a_b", "c"},
+		{[]timeline.Field{timeline.Text("username", "a"), timeline.Text("user", "b")}, "user.name", "a"},
+	} {
+		got, ok := ecsDocument(&timeline.Event{Message: "m", Fields: tt.fields})[tt.name]
+		if said := fmt.Sprint(got); ok != (tt.want != "") || ok && said != tt.want {
+			t.Errorf("%v: %s is %v, want %q", tt.fields, tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestParquet reads the file with the library's own reader, and with DuckDB where it is at hand.
+func TestParquet(t *testing.T) {
+	data := []byte(write(t, "parquet"))
+	rows, err := parquet.Read[parquetRow](bytes.NewReader(data), int64(len(data)))
+	if err != nil || len(rows) != 3 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	at := time.Date(2026, 3, 4, 5, 6, 7, 123456000, time.UTC)
+	if r := rows[1]; r.Datetime == nil || !r.Datetime.Equal(at) || r.Timestamp != at.UnixMicro() || r.Message != "=cmd|' /C calc'!A0\n\"two\", lines" || r.Fields != `{"username":"jón"}` || r.Path != "/var/log/a|b%FF" {
+		t.Errorf("got %+v", r)
+	}
+	if r := rows[2]; r.Datetime != nil || r.Timestamp != 0 || r.Desc != "Not a time" {
+		t.Errorf("no time: %+v", r)
+	}
+	many := func(yield func(timeline.Event, error) bool) {
+		for i := range 2*rowsHeld + 1 {
+			if !yield(timeline.Event{Time: at.Add(time.Duration(i) * time.Second), Message: "m", Type: "t", Offset: int64(i)}, nil) {
+				return
+			}
+		}
+	}
+	var b bytes.Buffer
+	if err := Parquet(&b, many); err != nil {
+		t.Fatal(err)
+	}
+	f, err := parquet.OpenFile(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil || f.NumRows() != 2*rowsHeld+1 || len(f.RowGroups()) != 3 {
+		t.Errorf("%d rows in %d groups, %v", f.NumRows(), len(f.RowGroups()), err)
 	}
 }
