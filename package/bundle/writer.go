@@ -214,8 +214,8 @@ func (w *Writer) manifestSize(m *manifest.Manifest) (int64, error) {
 	m.Count()
 	m.Totals.Items, m.Totals.Bytes = w.items, w.bytes
 	var size counter
-	err := w.writeManifest(&size, m)
-	return int64(size), err
+	err := w.writeManifest(&size, m, func(*bufio.Writer) error { return nil })
+	return int64(size) + max(w.entries.size-1, 0), err // a comma for each line feed but the last
 }
 
 type counter int64
@@ -228,13 +228,13 @@ func (c *counter) Write(b []byte) (int, error) {
 // signManifest writes the manifest and signs it on the way.
 func (w *Writer) signManifest(m *manifest.Manifest, to io.Writer) ([]byte, error) {
 	r, pipe := io.Pipe()
-	go func() { pipe.CloseWithError(w.writeManifest(pipe, m)) }()
+	go func() { pipe.CloseWithError(w.writeManifest(pipe, m, w.eachRecord)) }()
 	sig, err := w.opts.Signer.SignStream(io.TeeReader(r, to))
 	return sig, errors.Join(err, r.Close())
 }
 
 // writeManifest writes the canonical form: outcomes and entries one by one, for there may be a million.
-func (w *Writer) writeManifest(to io.Writer, m *manifest.Manifest) error {
+func (w *Writer) writeManifest(to io.Writer, m *manifest.Manifest, entries func(*bufio.Writer) error) error {
 	head := *m
 	head.Outcomes, head.Entries = []artifacts.Outcome{}, []manifest.Entry{}
 	data, err := json.Marshal(head)
@@ -252,7 +252,7 @@ func (w *Writer) writeManifest(to io.Writer, m *manifest.Manifest) error {
 		out.Write(data)
 	}
 	out.WriteString(`],"entries":[`)
-	if err := w.eachRecord(out); err != nil {
+	if err := entries(out); err != nil {
 		return err
 	}
 	out.WriteString("]}\n")
