@@ -39,6 +39,7 @@ func TestForeign(t *testing.T) {
 	if err != nil {
 		t.Skipf("SKIPPED: the corpus is not here: %v", err)
 	}
+	others, files := len(All())-len(text()), 0
 	for _, d := range dirs {
 		n := 0
 		filepath.WalkDir(filepath.Join(corpus(), d.Name()), func(name string, e fs.DirEntry, err error) error {
@@ -53,7 +54,11 @@ func TestForeign(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, f := range All() {
+			files++
+			for i, f := range All() {
+				if i >= others && (i+files)%4 != 0 { // the parsers of text share their reader: each file is for a quarter of them
+					continue
+				}
 				foreign(t, f, name, b)
 				foreign(t, f, name, append(bytes.Clone(b[len(b)/3:]), b...))
 			}
