@@ -86,7 +86,7 @@ func TestDamagedSecurity(t *testing.T) {
 
 // TestSparseJournal holds that a change journal of 4 GiB of which one page is there costs what is there.
 func TestSparseJournal(t *testing.T) {
-	const size = 4 << 30
+	const size = int64(4 << 30)
 	page := bytes.Repeat([]byte("a record of the journal "), 4096/24+1)[:4096]
 	image := ntfs.Image(t, ntfs.Shape{Sector: 512, Cluster: 4096, Size: 16 << 20}, func(dir string) {
 		full := filepath.Join(dir, "UsnJrnl:$J")

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"strconv"
+	"strings"
 )
 
 // errDescriptor is what SDDL says of bytes that are no security descriptor.
@@ -100,10 +101,10 @@ var aceFlags = []struct {
 
 func sddlEntry(b []byte) (string, error) {
 	le := binary.LittleEndian
-	flags := ""
+	var flags strings.Builder
 	for _, f := range aceFlags {
 		if b[1]&f.bit != 0 {
-			flags += f.mark
+			flags.WriteString(f.mark)
 		}
 	}
 	at := uint32(8)
@@ -136,7 +137,7 @@ func sddlEntry(b []byte) (string, error) {
 	if (kind == "XA" || kind == "XD") && end < len(b) {
 		condition = ";(not shown)"
 	}
-	return "(" + kind + ";" + flags + ";" + sddlRights(le.Uint32(b[4:])) + ";" + object + ";" + inherited + ";" + sid + condition + ")", nil
+	return "(" + kind + ";" + flags.String() + ";" + sddlRights(le.Uint32(b[4:])) + ";" + object + ";" + inherited + ";" + sid + condition + ")", nil
 }
 
 // Rights that have names: together, and one by one.

@@ -189,7 +189,7 @@ func described(text []byte, beside piece.Sibling) (*Disk, error) {
 	for _, p := range about.extents {
 		e := extent{start: d.size, size: p.sectors * sectorSize}
 		if d.size += e.size; d.size > maxSectors*sectorSize {
-			return nil, piece.Damaged("a disk of more than %d bytes", maxSectors*sectorSize)
+			return nil, piece.Damaged("a disk of more than %d bytes", int64(maxSectors*sectorSize))
 		}
 		if err := e.open(p, beside); err != nil {
 			e.missing = fmt.Errorf("%q: %w", p.name, err)
