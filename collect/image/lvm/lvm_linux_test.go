@@ -172,6 +172,44 @@ func TestKinds(t *testing.T) {
 	}
 }
 
+// TestDamage changes what LVM keeps on physical volumes at random, and descriptions whose checksums would hide that: there
+// is an end to reading them.
+func TestDamage(t *testing.T) {
+	images := 300
+	if os.Getenv("SPOR_LONG") != "" {
+		images = 10_000
+	}
+	pvs, _ := made(t)
+	_, texts, err := Physical{bytes.NewReader(pvs[0]), int64(len(pvs[0])), "one"}.read()
+	if err != nil || len(texts) == 0 {
+		t.Fatalf("%d descriptions, %v", len(texts), err)
+	}
+	b, found, parsed := make([]byte, 4096), 0, 0
+	for seed := range images {
+		r := rand.New(rand.NewPCG(uint64(seed), 2))
+		head := bytes.Clone(pvs[0][:1<<20])
+		text := []byte(texts[0])
+		for range 1 + r.IntN(10) {
+			head[r.IntN(8192)] = byte(r.Uint32())
+			text[r.IntN(len(text))] = byte(r.Uint32())
+		}
+		all, _ := opened(head, pvs[1])
+		found += len(all)
+		if g, err := parseGroup(string(text)); err == nil {
+			parsed++
+			more, _ := g.volumes(map[string]Physical{})
+			all = append(all, more...)
+		}
+		for _, l := range all {
+			_, _ = l.ReadAt(b, l.Size()/2)
+		}
+	}
+	t.Logf("%d images, %d volumes, %d descriptions", images, found, parsed)
+	if found < images || parsed < images/10 {
+		t.Errorf("%d volumes of %d images, %d descriptions: too much is refused to prove anything", found, images, parsed)
+	}
+}
+
 // FuzzGroup holds that there is an end to any description, and that what it describes can be asked for.
 func FuzzGroup(f *testing.F) {
 	f.Add("vg { id = \"x\" seqno = 1 extent_size = 8 physical_volumes { pv0 { id = \"p\" pe_start = 1 } } logical_volumes { a { status = [\"VISIBLE\"] " +

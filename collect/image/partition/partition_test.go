@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -125,6 +126,41 @@ func TestBackup(t *testing.T) {
 	}
 	if _, err := Read(bytes.NewReader(make([]byte, size)), size); err == nil {
 		t.Error("an empty disk: no error")
+	}
+}
+
+// TestDamage changes tables at random: whatever they say, partitions lie on the disk.
+func TestDamage(t *testing.T) {
+	disks := 300
+	if os.Getenv("SPOR_LONG") != "" {
+		disks = 10_000
+	}
+	for scheme, script := range map[string]string{"GPT": gptScript, "MBR": mbrScript} {
+		disk, found := divided(t, script), 0
+		for seed := range disks {
+			r := rand.New(rand.NewPCG(uint64(seed), 1))
+			undo := map[int]byte{}
+			for range 1 + r.IntN(20) {
+				at := []int{446, 512, 1024, size - 512, 20<<20 + 446}[r.IntN(5)] + r.IntN(300)
+				at = min(at, size-1)
+				if _, ok := undo[at]; !ok {
+					undo[at] = disk[at]
+				}
+				disk[at] = byte(r.Uint32())
+			}
+			table, _ := Read(bytes.NewReader(disk), size)
+			for _, p := range table.Parts {
+				if found++; p.Start < 0 || p.Size < 0 || p.Start+p.Size > size {
+					t.Errorf("seed %d: %+v of %d bytes", seed, p, size)
+				}
+			}
+			for at, c := range undo {
+				disk[at] = c
+			}
+		}
+		if found < disks {
+			t.Errorf("%s: %d partitions of %d disks: too few to prove anything", scheme, found, disks)
+		}
 	}
 }
 
