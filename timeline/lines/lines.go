@@ -71,18 +71,14 @@ func Heads(r io.Reader, most int) iter.Seq[[]byte] {
 				return
 			}
 			for len(rest) > 0 {
-				end := bytes.IndexByte(rest, '\n')
-				if end < 0 && !inside && len(rest) < most && s.err == nil {
+				line, after, ended := bytes.Cut(rest, []byte{'\n'})
+				if !ended && !inside && len(rest) < most && s.err == nil {
 					break // the head may go on in the next block
-				}
-				line, after := rest, []byte(nil)
-				if end >= 0 {
-					line, after = rest[:end], rest[end+1:]
 				}
 				if !inside && !yield(line[:min(most, len(line))]) {
 					return
 				}
-				inside, rest = end < 0, after
+				inside, rest = !ended, after
 			}
 			s.drop(s.have - len(rest))
 			if len(rest) > 0 {

@@ -42,7 +42,7 @@ var keys = map[string]key{
 }
 
 // enriched begins the names that the daemon adds (audit 3, lib: AUDIT_INTERP_SEPARATOR).
-const enriched = '\x1d'
+const enriched = "\x1d"
 
 // describe adds the fields of an event and gives its message.
 func (d *decoder) describe(e *textlog.Entry, records []record) string {
@@ -119,11 +119,12 @@ func (d *decoder) record(r *record) {
 
 // pairs reads "key=value …", with enriched names behind.
 func (d *decoder) pairs(s string) {
-	if i := strings.IndexByte(s, enriched); i >= 0 {
-		d.pairs(s[:i])
-		d.pairs(s[i+1:])
-		return
+	for part := range strings.SplitSeq(s, enriched) {
+		d.pair(part)
 	}
+}
+
+func (d *decoder) pair(s string) {
 	for k, v := range textlog.Pairs(s) {
 		switch v {
 		case "?", "(none)", "(null)", "":
@@ -247,9 +248,7 @@ func (d *decoder) execve(s string) {
 }
 
 func (d *decoder) path(s string) {
-	if at := strings.IndexByte(s, enriched); at >= 0 {
-		s = s[:at]
-	}
+	s, _, _ = strings.Cut(s, enriched)
 	name := valueOf(s, "name")
 	if name == "" || name == "(null)" || len(d.files) >= maxRecords {
 		return
@@ -259,9 +258,7 @@ func (d *decoder) path(s string) {
 
 // address decodes struct sockaddr (linux/socket.h, in6.h, un.h) as it lay in memory of a little-endian machine.
 func (d *decoder) address(v string) {
-	if at := strings.IndexByte(v, enriched); at >= 0 {
-		v = v[:at]
-	}
+	v, _, _ = strings.Cut(v, enriched)
 	b, err := hex.DecodeString(v)
 	if err != nil || len(b) < 4 {
 		return
@@ -357,7 +354,7 @@ func (d *decoder) finish(records []record) string {
 	if len(d.kinds) > 1 {
 		e.List("record_types", d.kinds)
 	}
-	what := strings.TrimSpace(strings.ReplaceAll(records[0].body, string(rune(enriched)), " "))
+	what := strings.TrimSpace(strings.ReplaceAll(records[0].body, enriched, " "))
 	switch {
 	case d.command != "":
 		what = d.command

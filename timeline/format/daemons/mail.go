@@ -199,11 +199,11 @@ func dovecot(f *textlog.Fields, words string) {
 		return
 	}
 	for _, db := range [...]string{"pam(", "sql(", "passwd-file(", "ldap(", "auth(", "shadow(", "passwd(", "lua(", "cache("} {
-		at := strings.Index(words, db)
-		if at < 0 {
+		_, rest, ok := strings.Cut(words, db)
+		if !ok {
 			continue
 		}
-		who, reason, ok := strings.Cut(words[at+len(db):], ")")
+		who, reason, ok := strings.Cut(rest, ")")
 		user, address, ok2 := strings.Cut(who, ",")
 		if !ok || !ok2 || !dovecotFailed(reason) {
 			continue
