@@ -5,6 +5,7 @@ import (
 	"spor/timeline"
 	"spor/timeline/format/evt"
 	"spor/timeline/format/evtx"
+	"spor/timeline/format/journald"
 	"spor/timeline/format/utmp"
 )
 
@@ -13,6 +14,7 @@ func All() timeline.Formats {
 	return append(timeline.Formats{
 		evtx.Format,
 		evt.Format,
+		journald.Format,
 		utmp.Format,
 	}, text()...)
 }
