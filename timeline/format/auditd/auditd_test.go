@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"spor/timeline"
+	"spor/timeline/textlog/textlogtest"
 )
 
 func all(text string) (events []timeline.Event, errs []error) {
@@ -134,24 +135,11 @@ func FuzzParse(f *testing.F) {
 
 func BenchmarkParse(b *testing.B) {
 	var text strings.Builder
-	for i := range 30_000 {
+	for i := range 5_000 {
 		text.WriteString(line("SYSCALL", i, `arch=c000003e syscall=59 success=yes exit=0 a0=237f568 a1=237f368 a2=2384008 a3=59a items=2 ppid=26843 pid=27032 auid=1000 uid=1000 gid=1000 euid=1000 suid=1000 fsuid=1000 egid=1000 sgid=1000 fsgid=1000 tty=pts2 ses=106985 comm="perl" exe="/usr/bin/perl" key=(null)`))
 		text.WriteString(line("EXECVE", i, `argc=3 a0="/bin/sh" a1="-c" a2=67726570202D63202E202F6574632F686F73746E616D65`))
 		text.WriteString(line("PATH", i, `item=0 name="/usr/bin/cat" inode=8633533 dev=fc:00 mode=0100755 ouid=0 ogid=0 rdev=00:00 obj=system_u:object_r:bin_t:s0 nametype=NORMAL cap_fp=0 cap_fi=0 cap_fe=0 cap_fver=0 cap_frootid=0`))
 		text.WriteString(line("PROCTITLE", i, `proctitle=2F62696E2F7368002D630067726570`))
 	}
-	s := text.String()
-	b.SetBytes(int64(len(s)))
-	for b.Loop() {
-		n := 0
-		for _, err := range parse(timeline.Input{R: strings.NewReader(s)}) {
-			if err != nil {
-				b.Fatal(err)
-			}
-			n++
-		}
-		if n != 30_000 {
-			b.Fatal(n)
-		}
-	}
+	textlogtest.Bench(b, timeline.Formats{Format}, "/var/log/audit/audit.log", text.String())
 }
