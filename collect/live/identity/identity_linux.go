@@ -12,8 +12,12 @@ import (
 )
 
 func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) error {
-	if h.OS != artifacts.Linux {
-		return errors.New("only a Linux host is described from here; that of another system is in its registry")
+	if h.OS == artifacts.Windows {
+		out, notes := ofWindows(h)
+		for _, o := range notes {
+			rec.Note(o)
+		}
+		return rec.Record(out)
 	}
 	out, notes := Read(ctx, h.Files)
 	out.Identity = h.Identity
