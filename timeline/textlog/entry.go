@@ -167,7 +167,7 @@ func Pairs(s string) iter.Seq2[string, string] {
 
 // stops says what each byte ends.
 var stops = func() (t [256]byte) {
-	for set, bit := range map[string]byte{" ,;\t\"'|": pairStop, " ,;\t": valueStop, " ,;()[]<>\t\n\"'": wordStop} {
+	for set, bit := range map[string]byte{" ,;\t\"'|": pairStop, " ,;\t": valueStop, " ,;()[]<>\t\n\"'": wordStop, ",}] \t\r\n\":{[": jsonStop} {
 		for i := range len(set) {
 			t[set[i]] |= bit
 		}
@@ -179,19 +179,26 @@ const (
 	pairStop  = 1 << iota // a key cannot hold it
 	valueStop             // it ends a value without quotes
 	wordStop              // it ends a word of a Pattern
+	jsonStop              // it ends a number or a name of JSON
 )
 
 // quotedEnd is where the quote is that ends a text, or its length.
 func quotedEnd(s string, quote byte) int {
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case quote:
-			return i
+	for at := 0; ; {
+		i := strings.IndexByte(s[at:], quote)
+		if i < 0 {
+			return len(s)
 		}
+		at += i
+		escapes := 0
+		for escapes < at && s[at-1-escapes] == '\\' {
+			escapes++
+		}
+		if escapes%2 == 0 {
+			return at
+		}
+		at++
 	}
-	return len(s)
 }
 
 // errJSON says that a line is no JSON object.
@@ -249,7 +256,7 @@ func (j *jsonReader) value(path string, depth int) bool {
 		return ok
 	}
 	start := j.i
-	for j.i < len(j.s) && !strings.ContainsRune(",}] \t\r\n\":{[", rune(j.s[j.i])) {
+	for j.i < len(j.s) && stops[j.s[j.i]]&jsonStop == 0 {
 		j.i++
 	}
 	if v := j.s[start:j.i]; v != "null" && v != "" {
