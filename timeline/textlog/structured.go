@@ -35,11 +35,28 @@ func (j *JSONLog) begin(line string) (dates.Stamp, int, bool) {
 		return dates.Stamp{}, 0, false
 	}
 	for _, mark := range j.Marks {
-		if !strings.Contains(line, mark) {
+		if !contains(line, mark) {
 			return dates.Stamp{}, 0, false
 		}
 	}
 	return dates.Stamp{}, 0, true
+}
+
+// contains is strings.Contains for a mark that begins with a quote, as every member does: it looks for what follows.
+func contains(s, mark string) bool {
+	if mark[0] != '"' {
+		return strings.Contains(s, mark)
+	}
+	for at := 0; ; {
+		i := strings.Index(s[at:], mark[1:])
+		if i < 0 {
+			return false
+		}
+		if at += i; at > 0 && s[at-1] == '"' {
+			return true
+		}
+		at++
+	}
 }
 
 func (j *JSONLog) read(e *Entry) {

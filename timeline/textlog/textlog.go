@@ -297,16 +297,21 @@ func (p *parser) guess(in timeline.Input) (io.Reader, error) {
 	return io.MultiReader(held, rest), nil
 }
 
-// yearless tells whether the first dated entry of a head has no year. One that does not fit in the head counts as such.
+// yearless tells whether the first dated entry of a head has no year. One that does not fit in the head counts as such,
+// unless entries before it show that Begin reads no dates: Read does.
 func (p *parser) yearless(head []byte) bool {
+	begun := false
 	for line, err := range lines.Read(bytes.NewReader(head)) {
-		if err == nil {
-			if s, _, ok := p.Begin(line.Text); ok && !s.IsZero() {
-				return s.Year == 0
-			}
+		if err != nil {
+			continue
 		}
+		s, _, ok := p.Begin(line.Text)
+		if ok && !s.IsZero() {
+			return s.Year == 0
+		}
+		begun = begun || ok
 	}
-	return true
+	return !begun
 }
 
 // failing is a reader of nothing but an error.
