@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -28,7 +27,7 @@ import (
 // Bounds of the events held on the host, in bytes. The rest is sealed under a key that never leaves memory, on the disk of
 // the bundle; where there is none, it is dropped.
 const (
-	timelineMemory = 8 << 20
+	timelineMemory = 6 << 20
 	streamedMemory = 24 << 20
 )
 
@@ -217,14 +216,12 @@ func (c *collection) putOwn(ctx context.Context) error {
 	if err := c.put(ctx, "findings.jsonl", findings); err != nil {
 		return err
 	}
-	if c.incident != nil {
-		data, err := json.MarshalIndent(c.incident, "", "  ")
-		if err != nil {
-			return err
-		}
-		if err := c.put(ctx, "incident.json", append(data, '\n')); err != nil {
-			return err
-		}
+	form, err := c.form().JSON()
+	if err != nil {
+		return err
+	}
+	if err := c.put(ctx, "incident.json", form); err != nil {
+		return err
 	}
 	return c.put(ctx, "log.jsonl", c.log.Bytes())
 }

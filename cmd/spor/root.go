@@ -28,7 +28,7 @@ func run(ctx context.Context, args []string, s cli.Streams) cli.Code {
 	}
 	// The host needs its memory more than we do: half the garbage, for a twentieth more work.
 	debug.SetGCPercent(50)
-	debug.SetMemoryLimit(100 << 20) // the program itself is 15 MiB more
+	debug.SetMemoryLimit(96 << 20) // the program itself is 15 MiB more
 	root := &cobra.Command{
 		Use:   "spor",
 		Short: "Collect evidence on this host, seal it to a CERT's key, send it",
