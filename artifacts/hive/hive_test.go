@@ -181,7 +181,7 @@ func TestDamage(t *testing.T) {
 	dirty, log := hivetest.Torn(hivetest.Hive(before), hivetest.Hive(after), 7)
 	r := rand.New(rand.NewPCG(1, 2))
 	began := time.Now()
-	for seed := range 3000 {
+	for seed := range 1000 {
 		h, l := slices.Clone(dirty), slices.Clone(log)
 		for range 1 + r.IntN(6) {
 			if r.IntN(4) == 0 {
