@@ -31,7 +31,7 @@ func made(t testing.TB) (pvs [2][]byte, segments [][]string) {
 	var loops []string
 	for _, name := range []string{"one", "two"} {
 		name = filepath.Join(dir, name)
-		if err := errors.Join(os.WriteFile(name, nil, 0o600), os.Truncate(name, 64<<20)); err != nil {
+		if err := errors.Join(os.WriteFile(name, nil, 0o600), os.Truncate(name, 32<<20)); err != nil {
 			t.Fatal(err)
 		}
 		out, err := exec.Command("losetup", "--find", "--show", name).Output()
@@ -56,9 +56,9 @@ func made(t testing.TB) (pvs [2][]byte, segments [][]string) {
 	lvm("pvcreate", append([]string{"-y"}, loops...)...)
 	lvm("vgcreate", append([]string{"v-g"}, loops...)...)
 	create := []string{"-an", "-Wn", "-Zn", "-y"}
-	lvm("lvcreate", append(create, "-n", "root", "-L", "20M", "v-g", loops[0])...)
-	lvm("lvcreate", append(create, "-n", "str", "-i", "2", "-I", "64k", "-L", "24M", "v-g")...)
-	lvm("lvcreate", append(create, "-n", "span", "-L", "60M", "v-g")...)
+	lvm("lvcreate", append(create, "-n", "root", "-L", "8M", "v-g", loops[0])...)
+	lvm("lvcreate", append(create, "-n", "str", "-i", "2", "-I", "64k", "-L", "16M", "v-g")...)
+	lvm("lvcreate", append(create, "-n", "span", "-L", "24M", "v-g")...)
 	for line := range strings.Lines(string(lvm("lvs", "--noheadings", "--segments", "-o", "lv_name,seg_start_pe,seg_size_pe,seg_pe_ranges", "v-g"))) {
 		line = strings.NewReplacer(loops[0], "0", loops[1], "1").Replace(line)
 		segments = append(segments, strings.Fields(line))

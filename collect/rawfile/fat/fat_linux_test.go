@@ -122,7 +122,6 @@ func TestFAT(t *testing.T) {
 		{"FAT12", 4 << 20, []string{"-F", "12"}},
 		{"FAT16", 20 << 20, []string{"-F", "16", "-s", "4"}},
 		{"FAT32", 40 << 20, []string{"-F", "32", "-s", "1"}},
-		{"FAT32", 40 << 20, []string{"-F", "32", "-s", "1", "-f", "1", "-R", "64"}},
 	} {
 		t.Run(c.kind, func(t *testing.T) {
 			image := made(t, c.size, append(c.args, "-i", "1234abcd")...)
@@ -221,7 +220,7 @@ func judgeBySleuthkit(t *testing.T, v *Volume, image, kind string, least, leastG
 		if st.Size != size {
 			t.Errorf("%s: %d bytes, fls says %d", name, st.Size, size)
 		}
-		if n%10 == 0 || size > 1000 {
+		if n%50 == 0 || size > 1000 {
 			got, err := read(d, artifacts.Path(name))
 			if want := tool(t, "icat", "-f", kind, image, f[2]); err != nil || !bytes.Equal(got, want) {
 				t.Errorf("%s: %d bytes, %v, icat gives %d", name, len(got), err, len(want))
@@ -285,7 +284,7 @@ func madeEx(t testing.TB, size int64, args ...string) string {
 }
 
 func TestExFAT(t *testing.T) {
-	for _, args := range [][]string{{"-c", "4K"}, {"-c", "32K"}, {"-c", "512"}} {
+	for _, args := range [][]string{{"-c", "4K"}, {"-c", "32K"}} {
 		image := madeEx(t, 24<<20, args...)
 		v := opened(t, image)
 		if v.Type != "exFAT" || v.Label != "SPOR" || !strings.EqualFold(v.ID, strings.TrimSpace(string(tool(t, "blkid", "-p", "-o", "value", "-s", "UUID", image)))) {
@@ -383,7 +382,7 @@ func TestDamage(t *testing.T) {
 		}
 		return b
 	}
-	for kind, image := range map[string][]byte{"FAT16": small(made(t, 12<<20, "-F", "16", "-s", "4")), "exFAT": small(madeEx(t, 4<<20, "-c", "4K"))} {
+	for kind, image := range map[string][]byte{"FAT12": small(made(t, 3<<20, "-F", "12", "-s", "2")), "exFAT": small(madeEx(t, 4<<20, "-c", "4K"))} {
 		v, err := Open(bytes.NewReader(image), int64(len(image)))
 		if err != nil {
 			t.Fatal(err)
@@ -400,14 +399,20 @@ func TestDamage(t *testing.T) {
 		read, slowest := 0, time.Duration(0)
 		for seed := range images {
 			r := rand.New(rand.NewPCG(uint64(seed), 7))
-			spoilt := bytes.Clone(image)
+			undo := map[int64]byte{}
 			for range 1 + r.IntN(30) {
-				at := dirs[r.IntN(len(dirs))] + int64(r.IntN(512))
-				spoilt[at%int64(len(spoilt))] = byte(r.Uint32())
+				at := (dirs[r.IntN(len(dirs))] + int64(r.IntN(512))) % int64(len(image))
+				if _, ok := undo[at]; !ok {
+					undo[at] = image[at]
+				}
+				image[at] = byte(r.Uint32())
 			}
 			began := time.Now()
-			read += everything(t, spoilt)
+			read += everything(t, image)
 			slowest = max(slowest, time.Since(began))
+			for at, c := range undo {
+				image[at] = c
+			}
 		}
 		t.Logf("%s: %d images, %d names, the slowest in %v", kind, images, read, slowest)
 		if slowest > 10*time.Second || read < images*20 {

@@ -154,7 +154,7 @@ func TestAgainstKernel(t *testing.T) {
 		wide int
 		args []string
 	}{
-		{"version 5 as of today", 3000, []string{"-m", "bigtime=1,inobtcount=1,reflink=1", "-i", "sparse=1"}},
+		{"version 5 as of today", 1200, []string{"-m", "bigtime=1,inobtcount=1,reflink=1", "-i", "sparse=1"}},
 		{"version 5, blocks of 1 KiB", 300, []string{"-m", "bigtime=0,reflink=1", "-b", "size=1024", "-n", "size=8192"}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -364,7 +364,7 @@ func everything(r io.ReaderAt, size int64) (names int) {
 	}
 	tr := tree.New(v, "")
 	content := int64(0)
-	for todo := []artifacts.Path{"/"}; len(todo) > 0 && names < 400 && content < 32<<20; todo = todo[1:] {
+	for todo := []artifacts.Path{"/"}; len(todo) > 0 && names < 200 && content < 32<<20; todo = todo[1:] {
 		list, _ := tr.ReadDir(todo[0])
 		for i, e := range list {
 			if names++; i > 60 {
@@ -422,7 +422,7 @@ func TestDamage(t *testing.T) {
 		slowest = max(slowest, time.Since(began))
 	}
 	t.Logf("%d images, %d names, %d places, the slowest in %v", images, read, len(places), slowest)
-	if slowest > 10*time.Second || read < images*50 {
+	if slowest > 10*time.Second || read < images*30 {
 		t.Errorf("%d names of %d images, the slowest in %v", read, images, slowest)
 	}
 }
