@@ -16,6 +16,7 @@ packages=(
   ewf-tools qemu-utils # write images of disks in the formats we read
   fdisk xfsprogs lvm2 dosfstools mtools exfatprogs exfat-fuse # divide disks, and write the file systems on them
   ansible-core # runs the job that the page on unattended runs shows
+  python3-jsonschema # holds forms against their schema
   osslsigncode openssl # sign the programs for Windows
   wine wine64 # the Windows half runs under it
   xvfb # a screen for it

@@ -29,7 +29,7 @@ func (v *view) incident(in *incident.Incident) {
 	add(t.Start, named(t.Noticed, string(in.Start.Noticed)), named(t.FirstTrace, string(in.Start.FirstTrace)), in.Start.About)
 	w := in.What
 	add(t.What, w.Description)
-	add(t.Class, t.Classes[string(w.Class)], w.Taxonomy)
+	add(t.Class, t.Classes[string(w.Class)], string(w.Reference()))
 	add(t.Malware, w.Malware...)
 	add(t.Actor, w.Actor)
 	add(t.Traces, w.Traces...)
@@ -59,6 +59,20 @@ func (v *view) incident(in *incident.Incident) {
 	for _, d := range in.Data {
 		add(t.Data, strings.Join(compact(d.Kind, d.Name, d.Text), " · "))
 	}
+	v.machine(in.Machine, add)
+}
+
+// machine adds what the program found by itself, marked as such.
+func (v *view) machine(m incident.Machine, add func(label string, lines ...string)) {
+	label := func(field string) string {
+		return incident.Label(v.T.Lang, "machine") + ": " + incident.Label(v.T.Lang, field)
+	}
+	for _, s := range m.Systems {
+		add(label("machine.systems"), strings.Join(compact(s.Name, s.Role), " · "), strings.Join(append(append([]string{}, s.Addresses...), s.Domains...), ", "))
+	}
+	add(label("machine.first_finding"), string(m.FirstFinding))
+	add(label("machine.malware"), m.Malware...)
+	add(label("machine.notes"), m.Notes...)
 }
 
 func count(n int, what string) string {

@@ -248,7 +248,7 @@ func TestTexts(t *testing.T) {
 func TestDamaged(t *testing.T) {
 	folder := made(t, "")
 	folder["live/sockets.jsonl"].Data = []byte("{\"protocol\":\"tcp\",\"local_port\":\"x\"}\nnot json\n")
-	folder["incident.json"].Data = []byte(`{"contact":{}}`)
+	folder["incident.json"].Data = []byte(`{"contact":{"name":"A"}}`)
 	folder["timeline.jsonl"].Data = append([]byte(strings.Repeat("x", 9<<20)+"\n"), folder["timeline.jsonl"].Data...)
 	var many bytes.Buffer
 	for i := range maxFindings + 7 {

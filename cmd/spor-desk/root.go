@@ -28,7 +28,7 @@ func run(ctx context.Context, args []string, s cli.Streams) cli.Code {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.AddCommand(keygenCommand(s), kitCommand(s), tokenCommand(s), receiveCommand(s), verifyCommand(s), openCommand(s),
-		timelineCommand(s), reportCommand(s), versionCommand(s), cli.ExitCodes())
+		timelineCommand(s), reportCommand(s), incidentCommand(s), versionCommand(s), cli.ExitCodes())
 	return cli.Execute(ctx, root, args, s)
 }
 

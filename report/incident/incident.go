@@ -1,6 +1,6 @@
 // Package incident is the report a person makes of an incident: the ten groups that CERT-IS asks for, as typed data read
 // from YAML or JSON. Every field may be left out but a way to reach the reporter; what stands there must make sense,
-// and an error names the field. The reporter's identity stays with the receiver (Contact).
+// and a Problem names the field in the reader's language. The reporter's identity stays with the receiver (Contact).
 package incident
 
 import (
@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -28,6 +27,17 @@ type Incident struct {
 	Extent   Extent    `json:"extent,omitzero"`    // 8
 	Measures []Measure `json:"measures,omitempty"` // 9
 	Data     []Data    `json:"data,omitempty"`     // 10
+	Zone     Zone      `json:"zone,omitempty"`     // of times that say none: "+01:00", "Europe/Oslo"; empty: not said
+	Machine  Machine   `json:"machine,omitzero"`   // what no person wrote
+}
+
+// Machine is what the collecting program found, beside what the person knows and never in its place.
+type Machine struct {
+	Systems      []System `json:"systems,omitempty"`
+	FirstFinding When     `json:"first_finding,omitempty"` // the earliest time of a finding
+	Findings     int      `json:"findings,omitempty"`      // how many
+	Malware      []string `json:"malware,omitempty"`       // verdicts of the antivirus, as they stand in its log
+	Notes        []string `json:"notes,omitempty"`         // files with names like a ransom note's
 }
 
 // Contact is who reports. It is never handed on without consent.
@@ -36,7 +46,9 @@ type Contact struct {
 	Organisation string `json:"organisation,omitempty"` // likewise
 	Email        string `json:"email,omitempty"`
 	Phone        string `json:"phone,omitempty"`
-	Consent      bool   `json:"consent,omitempty"` // the identity may be handed on to other responders
+	Consent      bool   `json:"consent,omitempty"`     // the identity may be handed on to other responders
+	Constituent  Answer `json:"constituent,omitempty"` // the organisation is of the team's constituency
+	Critical     Answer `json:"critical,omitempty"`    // it runs infrastructure the nation needs; of both, name and organisation are asked
 }
 
 // Start is when it began.
@@ -50,7 +62,7 @@ type Start struct {
 type What struct {
 	Description string   `json:"description,omitempty"`
 	Class       Class    `json:"class,omitempty"`
-	Taxonomy    string   `json:"taxonomy,omitempty"`   // Reference Security Incident Taxonomy: "malicious-code/ransomware"
+	Taxonomy    Taxonomy `json:"taxonomy,omitempty"`   // empty: what Class comes to
 	Malware     []string `json:"malware,omitempty"`    // as the antivirus called it
 	Actor       string   `json:"actor,omitempty"`      //
 	Traces      []string `json:"traces,omitempty"`     // file names, warnings of defences, words of the note
@@ -136,7 +148,7 @@ func Read(name string, r io.Reader) (*Incident, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&in); err != nil {
-		return nil, fmt.Errorf("%s: %s", name, explain(err))
+		return nil, fmt.Errorf("%s: %w", name, explain(err))
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s: something follows the form", name)
@@ -222,56 +234,13 @@ func plainMap(values []*ast.MappingValueNode, depth int) (any, error) {
 	return m, nil
 }
 
-// explain words json's errors for the person who filled in the form.
-func explain(err error) string {
+// explain makes a Problem of what json found wrong.
+func explain(err error) error {
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Sprintf("%s: a %s stands where a %s belongs", wrong.Field, wrong.Value, wrong.Type)
+		return &Problem{Field: wrong.Field, Kind: "type", Value: wrong.Value}
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return fmt.Sprintf("there is no field %s", name)
+		return &Problem{Kind: "unknown-field", Value: strings.Trim(name, `"`)}
 	}
-	return strings.TrimPrefix(err.Error(), "json: ")
-}
-
-// Check says which fields make no sense; all of them, joined.
-func (in *Incident) Check() error {
-	var errs []error
-	bad := func(field, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("%s: "+format, append([]any{field}, args...)...))
-	}
-	if c := in.Contact; c.Email != "" {
-		if at := strings.LastIndex(c.Email, "@"); at < 1 || at == len(c.Email)-1 || strings.ContainsAny(c.Email, " \t\n<>") {
-			bad("contact.email", "%q is no mail address", c.Email)
-		}
-	}
-	if in.Contact.Email == "" && in.Contact.Phone == "" {
-		bad("contact", "neither email nor phone: nobody could be asked")
-	}
-	if in.Extent.Workstations < 0 {
-		bad("extent.workstations", "%d is less than none", in.Extent.Workstations)
-	}
-	if in.Extent.Servers < 0 {
-		bad("extent.servers", "%d is less than none", in.Extent.Servers)
-	}
-	for i, s := range in.Systems {
-		for j, a := range s.Addresses {
-			if !isAddress(a) {
-				bad(fmt.Sprintf("systems[%d].addresses[%d]", i, j), "%q is no IP address", a)
-			}
-		}
-	}
-	for i, m := range in.Measures {
-		if strings.TrimSpace(m.Text) == "" {
-			bad(fmt.Sprintf("measures[%d].text", i), "empty")
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func isAddress(s string) bool {
-	if _, err := netip.ParseAddr(s); err == nil {
-		return true
-	}
-	_, err := netip.ParsePrefix(s)
-	return err == nil
+	return errors.New(strings.TrimPrefix(err.Error(), "json: "))
 }

@@ -2,6 +2,11 @@ package incident
 
 import (
 	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -53,30 +58,152 @@ func TestRead(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(again, in) {
 		t.Errorf("%v: JSON gave back %+v", err, again)
 	}
+	y, err := in.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := Read("form.yaml", strings.NewReader(string(y))); err != nil || !reflect.DeepEqual(again, in) {
+		t.Errorf("%v: YAML gave back %+v\n%s", err, again, y)
+	}
 }
 
-func TestReadErrors(t *testing.T) {
-	for text, want := range map[string]string{
-		"":                                 "f: empty",
-		"contact: {emial: a@b}":            `there is no field "emial"`,
-		"contact: {email: here}":           `contact.email: "here" is no mail address`,
-		"tlp: red":                         "contact: neither email nor phone",
-		"contact: {phone: 1}":              "contact.phone: a number stands where a string belongs",
-		"contact: {phone: '1'}\ntlp: pink": `tlp: "pink" is not clear`,
-		"contact: {phone: '1'}\nwhat: {class: bad}":           `what.class: "bad" is not`,
-		"contact: {phone: '1'}\nwhat: {data_taken: maybe}":    `"maybe" is not yes, no or unknown`,
-		"contact: {phone: '1'}\nstart: {noticed: last night}": `"last night" is no time`,
-		"contact: {phone: '1'}\nsystems: [{addresses: [a]}]":  `systems[0].addresses[0]: "a" is no IP address`,
-		"contact: {phone: '1'}\nextent: {servers: -1}":        "extent.servers: -1",
-		"contact: [":                   "f: ",
-		`{"contact":{"phone":"1"}} {}`: "something follows the form",
-		"a: &a [x]\nb: *a":             "f: ",
-		"contact: {phone: '1'}\nx: " + strings.Repeat("y", MaxSize):       "larger than",
-		"contact: {phone: '1'}\nmeasures: [{text: ' '}, {planned: true}]": "measures[1].text: empty",
-	} {
-		if in, err := Read("f", strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%.80q: got %+v, %v, want %q", text, in, err, want)
+var update = flag.Bool("update", false, "rewrite docs/incident.schema.json")
+
+// TestSchema holds the published schema against the types, and a filled-in form against the schema.
+func TestSchema(t *testing.T) {
+	want, err := Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join("..", "..", "docs", "incident.schema.json")
+	if *update {
+		if err := os.WriteFile(name, want, 0o644); err != nil {
+			t.Fatal(err)
 		}
+	}
+	if got, err := os.ReadFile(name); err != nil || string(got) != string(want) {
+		t.Errorf("docs/incident.schema.json is not what the types come to: go test ./report/incident -run Schema -update (%v)", err)
+	}
+	in, err := Read("form.yaml", strings.NewReader(filled))
+	if err != nil {
+		t.Fatal(err)
+	}
+	form, _ := in.JSON()
+	if exec.Command("python3", "-c", "import jsonschema").Run() != nil {
+		t.Skip("SKIPPED: python3-jsonschema is not here; no form was held against the schema")
+	}
+	forms := []string{
+		string(form), `{}`, `{"start":{"noticed":"about 2026-03-04"}}`,
+		`{"contact":{"emial":"a@b"}}`, `{"tlp":"TLP:PINK"}`, `{"start":{"noticed":"last night"}}`, `{"extent":{"servers":-1}}`,
+	}
+	cmd := exec.Command("python3", "-c", `import json,sys,jsonschema
+v = jsonschema.Draft202012Validator(json.load(open(sys.argv[1])))
+print(*(int(v.is_valid(f)) for f in json.load(sys.stdin)))`, name)
+	cmd.Stdin = strings.NewReader("[" + strings.Join(forms, ",") + "]")
+	if out, err := cmd.CombinedOutput(); err != nil || strings.TrimSpace(string(out)) != "1 1 1 0 0 0 0" {
+		t.Errorf("%v: valid are %s, of %q", err, out, forms)
+	}
+}
+
+// TestProblems: whoever reads is told in his language, with the field as that language names it.
+func TestProblems(t *testing.T) {
+	_, err := Read("f", strings.NewReader("contact: {email: hér}\nsystems: [{name: a}, {addresses: [b]}]"))
+	found := Problems(err)
+	if len(found) != 2 {
+		t.Fatalf("%d problems in %v", len(found), err)
+	}
+	for i, want := range []map[string]string{
+		{"is": `Netfang (contact.email): "hér" er ekki netfang`, "nb": `E-post (contact.email): "hér" er ingen e-postadresse`, "en": `E-mail (contact.email): "hér" is no mail address`},
+		{"is": `IP-tölur (systems[1].addresses[0]): "b" er ekki IP-tala`, "se": `IP addresses (systems[1].addresses[0]): "b" is no IP address`},
+	} {
+		for lang, words := range want {
+			if got := found[i].In(lang); got != words {
+				t.Errorf("%s: got %s, want %s", lang, got, words)
+			}
+		}
+	}
+	if Problems(nil) != nil || Problems(errors.New("other")) != nil {
+		t.Error("problems where there are none")
+	}
+}
+
+// TestTexts: each language has every word, and each field of the form a name.
+func TestTexts(t *testing.T) {
+	for lang := range labels {
+		for kind := range problemTexts["en"] {
+			if problemTexts[lang][kind] == "" || strings.Count(problemTexts[lang][kind], "{}") != strings.Count(problemTexts["en"][kind], "{}") {
+				t.Errorf("%s: %s: %q", lang, kind, problemTexts[lang][kind])
+			}
+		}
+		for name := range labels["en"] {
+			if labels[lang][name] == "" {
+				t.Errorf("%s: %s has no name", lang, name)
+			}
+		}
+		fields(reflect.TypeFor[Incident](), "", func(field string) {
+			if labels[lang][field] == "" && !strings.HasPrefix(field, "machine.systems.") {
+				t.Errorf("%s: the field %s has no name", lang, field)
+			}
+		})
+	}
+}
+
+func fields(typ reflect.Type, path string, yield func(string)) {
+	for i := range typ.NumField() {
+		f := typ.Field(i)
+		name := strings.TrimPrefix(path+"."+fieldName(f), ".")
+		yield(name)
+		inner := f.Type
+		if inner.Kind() == reflect.Slice {
+			inner = inner.Elem()
+		}
+		if inner.Kind() == reflect.Struct {
+			fields(inner, name, yield)
+		}
+	}
+}
+
+func TestWhen(t *testing.T) {
+	oslo := time.FixedZone("+01:00", 3600)
+	for text, want := range map[string]struct {
+		utc   string
+		about bool
+	}{
+		"2026-03-04T05:06:00Z":      {"2026-03-04T05:06:00Z", false},
+		"2026-03-04 05:06":          {"2026-03-04T04:06:00Z", false},
+		"um 2026-03-04 05:06":       {"2026-03-04T04:06:00Z", true},
+		"Ca. 2026-03-04":            {"2026-03-03T23:00:00Z", true},
+		"about 2026-03-04T05:06:00": {"2026-03-04T04:06:00Z", true},
+	} {
+		var w When
+		if err := w.UnmarshalText([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if at, _ := w.Time(oslo); at.UTC().Format(time.RFC3339) != want.utc || w.About() != want.about {
+			t.Errorf("%q: %v, about %v", text, at.UTC(), w.About())
+		}
+	}
+	for zone, want := range map[Zone]int{"+01:00": 3600, "-03:30": -12600, "Atlantic/Reykjavik": 0, "Z": 0} {
+		loc, err := zone.Location()
+		if err != nil {
+			t.Fatalf("%s: %v", zone, err)
+		}
+		if _, offset := time.Date(2026, 1, 1, 0, 0, 0, 0, loc).Zone(); offset != want || zone.problem() != "" {
+			t.Errorf("%s: %d seconds", zone, offset)
+		}
+	}
+}
+
+// TestReference: each class of the form is somewhere in the reference taxonomy.
+func TestReference(t *testing.T) {
+	for _, c := range Classes {
+		w := What{Class: c}
+		if ref := w.Reference(); ref == "" || ref.problem() != "" {
+			t.Errorf("%s belongs to %q", c, ref)
+		}
+	}
+	if ref := (&What{Class: Ransomware, Taxonomy: "availability/sabotage"}).Reference(); ref != "availability/sabotage" {
+		t.Errorf("the reporter's own word became %s", ref)
 	}
 }
 

@@ -2,6 +2,7 @@ package incident
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -42,14 +43,22 @@ func ParseTLP(s string) (TLP, error) {
 
 func (t TLP) String() string { return string(t) }
 
-// UnmarshalText reads what ParseTLP reads; empty stays empty.
-func (t *TLP) UnmarshalText(text []byte) (err error) {
-	if len(text) == 0 {
-		*t = ""
-		return nil
+// UnmarshalText reads what ParseTLP reads. Here as in the other types of the form, what is no value stays as it is, for Check to
+// say where it stands.
+func (t *TLP) UnmarshalText(text []byte) error {
+	if level, err := ParseTLP(string(text)); err == nil {
+		*t = level
+	} else {
+		*t = TLP(text)
 	}
-	*t, err = ParseTLP(string(text))
-	return err
+	return nil
+}
+
+func (t TLP) problem() string {
+	if t == "" || slices.Contains(Levels, t) {
+		return ""
+	}
+	return "tlp"
 }
 
 // Class is the kind of an incident.
@@ -76,12 +85,22 @@ var classWords = map[string]Class{
 // UnmarshalText reads a class in English, Icelandic or Norwegian.
 func (c *Class) UnmarshalText(text []byte) error {
 	word := strings.ReplaceAll(strings.ToLower(strings.TrimSpace(string(text))), " ", "-")
-	class, ok := classWords[word]
-	if !ok {
-		return fmt.Errorf("what.class: %q is not denial-of-service, break-in, ransomware, infection, phishing or other", text)
+	if class, ok := classWords[word]; ok {
+		*c = class
+	} else {
+		*c = Class(text)
 	}
-	*c = class
 	return nil
+}
+
+// Classes are all of them.
+var Classes = []Class{DenialOfService, BreakIn, Ransomware, Infection, Phishing, OtherClass}
+
+func (c Class) problem() string {
+	if c == "" || slices.Contains(Classes, c) {
+		return ""
+	}
+	return "class"
 }
 
 // Answer is yes, no or unknown. The zero Answer was not given.
@@ -106,9 +125,19 @@ func (a *Answer) UnmarshalJSON(b []byte) error {
 	case "", "null":
 		*a = ""
 	default:
-		return fmt.Errorf("%s is not yes, no or unknown", b)
+		*a = Answer(strings.Trim(string(b), `"`))
 	}
 	return nil
+}
+
+// AnswersAll are all of them.
+var AnswersAll = []Answer{Yes, No, Unknown}
+
+func (a Answer) problem() string {
+	if a == "" || slices.Contains(AnswersAll, a) {
+		return ""
+	}
+	return "answer"
 }
 
 // State says how it stands.
@@ -122,38 +151,88 @@ const (
 	Over      State = "over"
 )
 
-// UnmarshalText reads a state.
+// States are all of them.
+var States = []State{Uncertain, Active, Contained, Over}
+
+// UnmarshalText reads a state in any case.
 func (s *State) UnmarshalText(text []byte) error {
-	switch v := State(strings.ToLower(strings.TrimSpace(string(text)))); v {
-	case "", Uncertain, Active, Contained, Over:
-		*s = v
-		return nil
-	}
-	return fmt.Errorf("ongoing.state: %q is not uncertain, active, contained or over", text)
+	*s = State(strings.ToLower(strings.TrimSpace(string(text))))
+	return nil
 }
 
-// When is a time as the person gave it: RFC 3339, or a date with or without a time of day, whose zone is then not said.
+func (s State) problem() string {
+	if s == "" || slices.Contains(States, s) {
+		return ""
+	}
+	return "state"
+}
+
+// Zone is a time zone: an offset from UTC as in "+01:00", or a name of the tz database.
+type Zone string
+
+var zoneName = regexp.MustCompile(`^([+-](0\d|1[0-4]):[0-5]\d|UTC|Z|[A-Z][A-Za-z]+(/[A-Z][A-Za-z_+-]+){1,2})$`)
+
+func (z Zone) problem() string {
+	if z == "" || zoneName.MatchString(string(z)) {
+		return ""
+	}
+	return "zone"
+}
+
+// Location is the zone, where it can be had: names need the system's tz database.
+func (z Zone) Location() (*time.Location, error) {
+	if t, err := time.Parse("-07:00", string(z)); err == nil {
+		_, offset := t.Zone()
+		return time.FixedZone(string(z), offset), nil
+	}
+	if z == "Z" {
+		z = "UTC"
+	}
+	return time.LoadLocation(string(z))
+}
+
+// When is a time as the person gave it: RFC 3339, or a date with or without a time of day, whose zone is then the form's;
+// with "about " before it where it is not certain.
 type When string
+
+const about = "about "
+
+// aboutWords are what stands for about.
+var aboutWords = []string{about, "um ", "u.þ.b. ", "ca. ", "ca ", "cirka ", "omkring ", "rundt ", "~"}
 
 // whenLayouts are the forms of When; those after the first leave out the zone.
 var whenLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"}
 
 // Time reads it; zoned says whether a zone was given. A time without one is in the zone of the reporter.
 func (w When) Time(reporter *time.Location) (t time.Time, zoned bool) {
+	text := strings.TrimPrefix(string(w), about)
 	for i, layout := range whenLayouts {
-		if t, err := time.ParseInLocation(layout, string(w), reporter); err == nil {
+		if t, err := time.ParseInLocation(layout, text, reporter); err == nil {
 			return t, i == 0
 		}
 	}
 	return time.Time{}, false
 }
 
-// UnmarshalText refuses what is no time.
+// About tells that the time is not certain.
+func (w When) About() bool { return strings.HasPrefix(string(w), about) }
+
+// UnmarshalText reads any word for about.
 func (w *When) UnmarshalText(text []byte) error {
-	v := When(strings.TrimSpace(string(text)))
-	if t, _ := v.Time(time.UTC); t.IsZero() && v != "" {
-		return fmt.Errorf("%q is no time: write 2026-03-04T05:06:00Z, or 2026-03-04 05:06, or a date", text)
+	v := strings.TrimSpace(string(text))
+	for _, word := range aboutWords {
+		if len(v) > len(word) && strings.EqualFold(v[:len(word)], word) {
+			v = about + strings.TrimSpace(v[len(word):])
+			break
+		}
 	}
-	*w = v
+	*w = When(v)
 	return nil
+}
+
+func (w When) problem() string {
+	if t, _ := w.Time(time.UTC); t.IsZero() && w != "" {
+		return "time"
+	}
+	return ""
 }
