@@ -27,6 +27,10 @@ func TestHivexml(t *testing.T) {
 		"registry/mkorman90-regipy/NTUSER.DAT.gz", "registry/mkorman90-regipy/UsrClass.dat.gz", "registry/log2timeline-plaso/winreg/win10-Amcache.hve.gz",
 		"registry/EricZimmerman-Registry/SECURITY.gz", "registry/mkorman90-regipy/SYSTEM_B.gz",
 	} {
+		if strings.HasSuffix(name, "SYSTEM_B.gz") && os.Getenv("SPOR_LONG") == "" {
+			t.Log("NOT COMPARED key by key without SPOR_LONG: " + name)
+			continue
+		}
 		b := gunzip(t, filepath.Join(dir, name))
 		var logs []io.ReaderAt
 		for _, n := range []string{".LOG1.gz", ".LOG2.gz"} {
