@@ -245,7 +245,7 @@ func TestDamage(t *testing.T) {
 	if os.Getenv("SPOR_LONG") != "" {
 		images = 10_000
 	}
-	want := disk()[:300_000]
+	want := disk()[:100_000]
 	name := acquire(t, want, "-c", "fast")
 	b, err := os.ReadFile(name)
 	if err != nil {
