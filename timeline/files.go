@@ -26,6 +26,7 @@ type File struct {
 	Zone   *time.Location
 	Loose  bool // no manifest speaks for it: its times are not the host's
 	Open   func() (io.ReadCloser, error)
+	Beside func(suffix string) io.ReadCloser // as Input.Beside; may be nil
 }
 
 // Bounds of what a folder made on a hostile host may ask for.
@@ -45,7 +46,9 @@ func Files(name string) iter.Seq2[*File, error] {
 			return
 		}
 		if !info.IsDir() {
-			yield(looseFile(name, info, func() (io.ReadCloser, error) { return os.Open(name) }), nil)
+			f := looseFile(name, info, func() (io.ReadCloser, error) { return os.Open(name) })
+			f.Beside = func(suffix string) io.ReadCloser { return beside(name+suffix, os.Lstat, os.Open) }
+			yield(f, nil)
 			return
 		}
 		root, err := os.OpenRoot(name)
@@ -65,6 +68,18 @@ func Files(name string) iter.Seq2[*File, error] {
 			yield(nil, err)
 		}
 	}
+}
+
+// beside opens a regular file, if there is one.
+func beside(name string, stat func(string) (fs.FileInfo, error), open func(string) (*os.File, error)) io.ReadCloser {
+	if info, err := stat(name); err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	f, err := open(name)
+	if err != nil {
+		return nil
+	}
+	return f
 }
 
 func looseFile(name string, info fs.FileInfo, open func() (io.ReadCloser, error)) *File {
@@ -113,13 +128,24 @@ func (m *folder) files(root *os.Root, yield func(*File, error) bool) {
 		name := e.Name
 		f := &File{
 			Host: m.Host.Hostname, Path: e.Origin, SHA256: e.SHA256, Item: e.Item, Size: e.Size, Zone: zone,
-			Open: func() (io.ReadCloser, error) { return root.Open(name) },
+			Open:   func() (io.ReadCloser, error) { return root.Open(name) },
+			Beside: func(suffix string) io.ReadCloser { return m.beside(root, e.Origin+artifacts.Path(suffix)) },
 		}
 		f.Path = cmp.Or(f.Path, artifacts.Path(name))
 		if !yield(f, nil) {
 			return
 		}
 	}
+}
+
+// beside opens the item of an origin.
+func (m *folder) beside(root *os.Root, origin artifacts.Path) io.ReadCloser {
+	for i := range m.Entries {
+		if m.Entries[i].Origin == origin {
+			return beside(m.Entries[i].Name, root.Lstat, root.Open)
+		}
+	}
+	return nil
 }
 
 // Zone is a host's time zone as far as its clock tells, for logs that leave it out. load gives the rules of a zone by its
@@ -187,5 +213,6 @@ func (w *walker) file(name string, e fs.DirEntry) bool {
 		return w.yield(nil, err)
 	}
 	f := looseFile(w.prefix+"/"+name, info, func() (io.ReadCloser, error) { return w.root.Open(name) })
+	f.Beside = func(suffix string) io.ReadCloser { return beside(name+suffix, w.root.Lstat, w.root.Open) }
 	return w.yield(f, nil)
 }

@@ -32,6 +32,9 @@ type Input struct {
 	Since   time.Time      // events before it will be dropped, so a format may pass over them; zero: all are wanted
 	R       io.Reader      // from the first byte; may also be an io.ReadSeeker or io.ReaderAt, but only at the desk
 	Size    int64          // bytes; negative: not known
+	// Beside opens the file whose name is this one's with something behind it, as the write-ahead log of a database has
+	// it; nil: there is none. It is nil on the host.
+	Beside func(suffix string) io.ReadCloser
 }
 
 // Formats is a list of parsers; the first that knows a file has it.

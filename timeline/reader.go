@@ -230,7 +230,7 @@ func (r *Reader) File(ctx context.Context, f *File) (Summary, error) {
 	if m.format == nil {
 		return Summary{Path: f.Path}, ctx.Err()
 	}
-	in := Input{Name: string(f.Path), ModTime: f.Item.Times.Modified, Zone: f.Zone, Since: r.Since, Size: f.Size}
+	in := Input{Name: string(f.Path), ModTime: f.Item.Times.Modified, Zone: f.Zone, Since: r.Since, Size: f.Size, Beside: f.Beside}
 	if in.Zone == nil {
 		in.Zone = r.Zone
 	}
