@@ -7,6 +7,7 @@ import (
 	"spor/timeline/format/evtx"
 	"spor/timeline/format/journald"
 	"spor/timeline/format/utmp"
+	"spor/timeline/format/wtmpdb"
 )
 
 // All gives the parsers in the order they are asked: the strictest first.
@@ -15,6 +16,8 @@ func All() timeline.Formats {
 		evtx.Format,
 		evt.Format,
 		journald.Format,
+		wtmpdb.Formats[0],
+		wtmpdb.Formats[1],
 		utmp.Format,
 	}, text()...)
 }
