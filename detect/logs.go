@@ -282,7 +282,10 @@ func protectionRemoved(e *timeline.Event, f *Finding) bool {
 }
 
 func rootAdded(e *timeline.Event, f *Finding) bool {
-	if !is(e, "user_identifier", "0") || is(e, "username", "root") || e.Type != "syslog:line" { // in an audit record it is who added it
+	if !is(e, "user_identifier", "0") || is(e, "username", "root") {
+		return false
+	}
+	if _, said := e.Get("journal_user_identifier"); e.Type != "syslog:line" && !said { // in others it is who added it
 		return false
 	}
 	f.Reason = fmt.Sprintf("The account %s was added with uid 0: whoever logs on by that name is root.", or(shorten(field(e, "username")), "without a name"))

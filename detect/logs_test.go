@@ -51,12 +51,17 @@ func TestLogRules(t *testing.T) {
 		{"action=package_removed|package=audacity", ""},
 		{"action=user_added|username=eve|user_identifier=0", "high root-account-added"},
 		{"action=user_added|username=eve|user_identifier=1001", ""},
+		{"action=user_added|username=eve|user_identifier=0|journal_user_identifier=0", "high root-account-added"},
 		{"action=malware_found|filename=/tmp/x|threat_name=Eicar", "medium antivirus-found"},
 		{"action=packet|ip_address=203.0.113.9", ""},
 	}
 	for _, tt := range tests {
 		d := &Detector{}
-		d.Event(event(logged, strings.Split(tt.fields, "|")...))
+		e := event(logged, strings.Split(tt.fields, "|")...)
+		if strings.Contains(tt.fields, "journal_") {
+			e.Type = "systemd:journal"
+		}
+		d.Event(e)
 		if got := names(d); got != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.fields, got, tt.want)
 		}

@@ -169,9 +169,9 @@ func unsynchronised(r Record, f *Finding) bool {
 	return true
 }
 
-// rootPassword looks at what the syslog format read of sshd's words.
+// rootPassword looks at what was read of sshd's words, in syslog or in a journal.
 func rootPassword(e *timeline.Event, f *Finding) bool {
-	if e.Type != "syslog:line" || !is(e, "action", "login") || !is(e, "username", "root") || !is(e, "authentication_method", "password") {
+	if e.Type != "syslog:line" && e.Type != "systemd:journal" || !is(e, "action", "login") || !is(e, "username", "root") || !is(e, "authentication_method", "password") {
 		return false
 	}
 	from, _ := e.Get("ip_address")

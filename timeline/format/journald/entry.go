@@ -34,19 +34,19 @@ var names = [...]struct {
 	message:    {"MESSAGE", "body", false},
 	hostname:   {"_HOSTNAME", "hostname", false},
 	identifier: {"SYSLOG_IDENTIFIER", "reporter", false},
-	comm:       {"_COMM", "process_name", false},
+	comm:       {"_COMM", "command_name", false},
 	pid:        {"_PID", "pid", true},
 	syslogPID:  {"SYSLOG_PID", "pid", true},
 	priority:   {"PRIORITY", "severity", true},
 	facility:   {"SYSLOG_FACILITY", "facility", true},
-	named:      {"_UID", "uid", true},
-	{"_GID", "gid", true},
+	named:      {"_UID", "user_identifier", true},
+	{"_GID", "group_identifier", true},
 	{"_EXE", "executable", false},
 	{"_CMDLINE", "command_line", false},
-	{"_SYSTEMD_UNIT", "unit", false},
-	{"_SYSTEMD_USER_UNIT", "user_unit", false},
-	{"UNIT", "about_unit", false},
-	{"USER_UNIT", "about_user_unit", false},
+	{"_SYSTEMD_UNIT", "service_name", false},
+	{"_SYSTEMD_USER_UNIT", "user_service_name", false},
+	{"UNIT", "about_service", false},
+	{"USER_UNIT", "about_user_service", false},
 	{"JOB_TYPE", "job_type", false},
 	{"JOB_RESULT", "job_result", false},
 	{"_SYSTEMD_SESSION", "login_session", false},
@@ -187,7 +187,7 @@ func (u *builder) event(b []byte, lost int) timeline.Event {
 	f.Add("severity", code(severities[:], v[priority]))
 	f.Add("body", v[message])
 	if v[comm] != reporter {
-		f.Add("process_name", v[comm])
+		f.Add("command_name", v[comm])
 	}
 	if reporter != "" {
 		daemons.Read(&f, reporter, v[message])
@@ -208,7 +208,7 @@ func (u *builder) event(b []byte, lost int) timeline.Event {
 	var id [32]byte
 	hex.Encode(id[:], b[40:56])
 	f.Add("boot_identifier", u.once.Keep(id[:]))
-	f.Number("sequence_number", int64(le.Uint64(b[16:])))
+	f.Number("record_number", int64(le.Uint64(b[16:])))
 	f.Number("monotonic_microseconds", int64(le.Uint64(b[32:])))
 	if lost > 0 {
 		f.Number("data_lost", int64(lost))

@@ -100,8 +100,8 @@ func TestLayouts(t *testing.T) {
 		for i, want := range map[int]string{
 			0: `"message":"[sshd, pid: 1000] Failed password for invalid user admin from 192.0.2.1 port 1024 ssh2","datetime":"2026-05-28T20:26:40.000000+00:00"`,
 			6: `"hostname":"web01","reporter":"sshd","pid":1000,"facility":"auth","severity":"NOTICE"`,
-			1: `"uid":0,"gid":0,"executable":"/usr/sbin/CRON","command_line":"/usr/sbin/CRON -D","unit":"CRON.service"`,
-			2: `"boot_identifier":"b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0","sequence_number":3,"monotonic_microseconds":3000`,
+			1: `"user_identifier":0,"group_identifier":0,"executable":"/usr/sbin/CRON","command_line":"/usr/sbin/CRON -D","service_name":"CRON.service"`,
+			2: `"boot_identifier":"b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0","record_number":3,"monotonic_microseconds":3000`,
 			5: strings.Repeat("-", 700) + "5",
 		} {
 			if got := string(file[i].AppendJSON(nil)); !strings.Contains(got, want) {

@@ -125,7 +125,7 @@ func compare(t *testing.T, name, file string) (entries, values int) {
 	t.Logf("%s: journalctl %d, we %d, errors %v", name, len(theirs), len(ours), errs)
 	byNumber := map[string]*timeline.Event{}
 	for i := range ours {
-		n, _ := ours[i].Get("sequence_number")
+		n, _ := ours[i].Get("record_number")
 		byNumber[n.String()] = &ours[i]
 	}
 	for _, want := range theirs {
