@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // errCodec says that bytes are no event; from a spill file whose frames are authenticated it cannot happen.
@@ -67,6 +68,9 @@ type codec struct {
 	byHash map[uint64][]*shape
 	held   int     // bytes of their names
 	fields []Field // of the event decoded last
+	last   *shape  // of them: the names and kinds that stand there
+	text   strings.Builder
+	places [64]seen
 }
 
 // A numbered source stands in records by its number. A source may have several: the events of a file come together, and
@@ -76,11 +80,18 @@ type numbered struct {
 	number uint32
 }
 
+// seen is a source that was decoded lately, and from the second time on what AppendJSON writes of it.
+type seen struct {
+	source *Source
+	place  *place
+}
+
 // A shape is what events of one kind have in common, kept once.
 type shape struct {
 	number uint64
 	desc   string
 	typ    string
+	kind   string   // the members of both as AppendJSON writes them, comma first; empty: they are not UTF-8
 	fields []Field  // their names and kinds
 	keys   []string // their names as AppendJSON writes them, comma and colon with them
 }
@@ -135,8 +146,13 @@ func (c *codec) shapeOf(e *Event) uint64 {
 	c.held += len(s.desc) + len(s.typ)
 	for i := range e.Fields {
 		s.fields[i] = Field{Name: strings.Clone(e.Fields[i].Name), kind: e.Fields[i].kind}
-		s.keys[i] = string(append(appendString([]byte{','}, fieldKey(e.Fields[i].Name)), ':'))
+		s.keys[i] = memberKey(fieldKey(e.Fields[i].Name))
 		c.held += 2*len(s.fields[i].Name) + 80
+	}
+	if w := (writer{b: []byte{','}}); utf8.ValidString(s.desc) && utf8.ValidString(s.typ) {
+		w.text("timestamp_desc", s.desc)
+		w.text("data_type", s.typ)
+		s.kind = string(w.b[1:])
 	}
 	c.shapes = append(c.shapes, s)
 	c.byHash[h] = append(c.byHash[h], s)
@@ -252,8 +268,7 @@ func (c *cursor) text() string {
 	return s
 }
 
-// decode gives the event of a record. All its texts are one piece of memory of their own; its fields are there until the
-// next is decoded.
+// decode gives the event of a record. Its texts stay; its fields are there until the next is decoded.
 func (c *codec) decode(r record) (e Event, err error) {
 	if len(r) < recordHead || int(r.source()) >= len(c.sources) {
 		return e, errCodec
@@ -264,7 +279,8 @@ func (c *codec) decode(r record) (e Event, err error) {
 		e.Time = time.Unix(micros/1e6, micros%1e6*1000+nanos).UTC()
 	}
 	e.Offset, e.Recovered, e.Source = r.offset(), r[22]&flagRecovered != 0, c.sourceAt(uint64(r.source()))
-	p := cursor{s: string(r[recordHead:])}
+	e.place = c.placeOf(r.source(), e.Source)
+	p := cursor{s: c.string(r[recordHead:])}
 	for n := min(p.uvarint(), uint64(len(p.s))); n > 0; n-- {
 		i := p.uvarint()
 		if i >= uint64(len(c.sources)) {
@@ -277,8 +293,7 @@ func (c *codec) decode(r record) (e Event, err error) {
 		return Event{}, errCodec
 	}
 	e.shape = s
-	e.Desc, e.Type, e.Message, e.Fields = s.desc, s.typ, p.text(), c.take(len(s.fields))
-	copy(e.Fields, s.fields)
+	e.Desc, e.Type, e.Message, e.Fields = s.desc, s.typ, p.text(), c.take(s)
 	for i := range e.Fields {
 		switch f := &e.Fields[i]; f.kind {
 		case textField, listField:
@@ -321,15 +336,53 @@ func (c *codec) shape(p *cursor) *shape {
 	return s
 }
 
-// take gives room for fields, the same each time.
-func (c *codec) take(n int) []Field {
+// take gives the fields of a shape, without values, in room that is the same each time.
+func (c *codec) take(s *shape) []Field {
+	n := len(s.fields)
 	if n == 0 {
 		return nil
 	}
 	if n > cap(c.fields) {
-		c.fields = make([]Field, max(n, 64))
+		c.fields, c.last = make([]Field, max(n, 64)), nil
+	}
+	if c.last != s {
+		copy(c.fields[:n], s.fields)
+		c.last = s
 	}
 	return c.fields[:n:n]
+}
+
+// textBlock is how many bytes the texts of several events share: few enough that who keeps one text does not keep much.
+const textBlock = 4 << 10
+
+// string gives bytes as a text; those of several events are one piece of memory.
+func (c *codec) string(b []byte) string {
+	if len(b) > textBlock/2 {
+		return string(b)
+	}
+	if c.text.Cap()-c.text.Len() < len(b) {
+		c.text = strings.Builder{}
+		c.text.Grow(textBlock)
+	}
+	n := c.text.Len()
+	c.text.Write(b)
+	return c.text.String()[n:]
+}
+
+// placeOf gives what AppendJSON writes of a source, if it was asked for before.
+func (c *codec) placeOf(n uint32, src *Source) *place {
+	if src == nil {
+		return nil
+	}
+	s := &c.places[n%uint32(len(c.places))]
+	if s.source != src {
+		*s = seen{source: src}
+		return nil
+	}
+	if s.place == nil {
+		s.place = newPlace(src)
+	}
+	return s.place
 }
 
 // byContent orders records so that those that tell the same are next to each other, live ones first, then by their place.

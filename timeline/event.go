@@ -25,6 +25,7 @@ type Event struct {
 	Also      []*Source // other files that hold the same record; set by the Sorter
 	Source    *Source   // where the record lies; set by whoever runs the parser, the same for all events of a file
 	shape     *shape    // of an event from a Sorter, for AppendJSON
+	place     *place    // the same
 }
 
 // What a time can mean, as plaso's data/timeliner.yaml words it (2024 and later).

@@ -57,14 +57,23 @@ func TestAppendJSON(t *testing.T) {
 	}
 }
 
-func TestPlain(t *testing.T) {
+// TestAppendString puts every byte at every place of texts of all lengths that one step or two copy.
+func TestAppendString(t *testing.T) {
 	for c := range 256 {
 		for n := range 20 {
 			for at := range n {
 				b := []byte(strings.Repeat("~ a!", 5))[:n]
 				b[at] = byte(c)
-				if got, want := plain(string(b)), c >= ' ' && c < 0x7f && c != '"' && c != '\\'; got != want {
-					t.Fatalf("%q: %v", b, got)
+				got, ok := appendString([]byte("x"), string(b))
+				if ok != (c < utf8.RuneSelf) {
+					t.Fatalf("%q: taken for UTF-8: %v", b, ok)
+				}
+				var back string
+				if err := json.Unmarshal(got[1:], &back); ok && (err != nil || back != string(b)) {
+					t.Fatalf("%q came out as %s: %v", b, got[1:], err)
+				}
+				if plain := c >= ' ' && c < 0x7f && c != '"' && c != '\\'; plain && string(got) != `x"`+string(b)+`"` {
+					t.Fatalf("%q came out as %s", b, got[1:])
 				}
 			}
 		}

@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"cmp"
 	"iter"
 	"slices"
 	"strconv"
@@ -21,27 +22,16 @@ const epoch = "1970-01-01T00:00:00+00:00"
 // Strings that are not UTF-8 come out escaped as artifacts.Path escapes itself, and percent_escaped lists the keys for
 // which that was done; all other strings are exact. The path is always in that form.
 func (e *Event) AppendJSON(b []byte) []byte {
-	src := e.Source
-	if src == nil {
-		src = &Source{}
-	}
 	w := writer{b: append(b, '{')}
 	w.text("message", e.Message)
 	w.time(e)
-	w.text("data_type", e.Type)
-	w.text("parser", src.Parser)
-	w.text("host", src.Host)
-	w.key("path")
-	w.b = appendString(w.b, src.Path.String())
-	w.key("offset")
-	w.b = strconv.AppendInt(w.b, e.Offset, 10)
-	w.key("sha256")
-	w.b = append(src.SHA256.append(append(w.b, '"')), '"')
+	w.place(e)
 	if e.Recovered {
 		w.key("recovered")
 		w.b = append(w.b, "true"...)
 	}
 	if len(e.Also) > 0 {
+		w.key("also_in")
 		w.list("also_in", func(yield func(string) bool) {
 			for _, src := range e.Also {
 				if !yield(src.Path.String()) {
@@ -55,12 +45,10 @@ func (e *Event) AppendJSON(b []byte) []byte {
 		w.b = strconv.AppendInt(w.b, int64(ns), 10)
 	}
 	for i := range e.Fields {
-		f := &e.Fields[i]
-		if e.shape == nil || len(e.shape.keys) <= i || e.shape.fields[i].Name != f.Name || !w.known(e.shape.keys[i], f) {
-			w.field(f)
-		}
+		w.field(e, i)
 	}
 	if len(w.escaped) > 0 {
+		w.key("percent_escaped")
 		w.list("percent_escaped", slices.Values(w.escaped))
 	}
 	return append(w.b, '}')
@@ -72,24 +60,36 @@ type writer struct {
 	escaped []string // keys whose values are not UTF-8
 }
 
+// key appends a name, which is UTF-8, and what stands around it.
 func (w *writer) key(name string) {
 	if w.b[len(w.b)-1] != '{' {
 		w.b = append(w.b, ',')
 	}
-	if plain(name) {
-		w.b = append(append(append(w.b, '"'), name...), '"', ':')
-		return
-	}
-	w.b = append(appendString(w.b, name), ':')
+	w.b, _ = appendString(w.b, name)
+	w.b = append(w.b, ':')
 }
 
 func (w *writer) text(name, v string) {
 	w.key(name)
-	if plain(v) {
-		w.b = append(append(append(w.b, '"'), v...), '"')
-		return
+	w.value(name, v)
+}
+
+// value appends the text of a member.
+func (w *writer) value(name, v string) {
+	if !w.string(v) {
+		w.string(w.clean(name, v))
 	}
-	w.b = appendString(w.b, w.clean(name, v))
+}
+
+// string appends a text; false: it did not, because it is not UTF-8.
+func (w *writer) string(v string) bool {
+	n := len(w.b)
+	b, ok := appendString(w.b, v)
+	if !ok {
+		b = b[:n]
+	}
+	w.b = b
+	return ok
 }
 
 // clean gives v as UTF-8 and notes where that changed it.
@@ -103,17 +103,74 @@ func (w *writer) clean(name, v string) string {
 	return artifacts.Path(v).String()
 }
 
+// time appends the time, what it means, and the kind of event.
 func (w *writer) time(e *Event) {
-	w.key("datetime")
+	w.b = append(w.b, `,"datetime":"`...)
 	if !e.Timed() {
-		w.b = append(w.b, `"`+epoch+`","timestamp":0,"timestamp_desc":"`+DescNone+`"`...)
+		w.b = append(w.b, epoch+`","timestamp":0,"timestamp_desc":"`+DescNone+`"`...)
+		w.text("data_type", e.Type)
 		return
 	}
-	w.b = append(w.b, '"')
 	w.b = appendTime(w.b, e.Time)
 	w.b = append(w.b, `","timestamp":`...)
 	w.b = strconv.AppendInt(w.b, e.Time.UnixMicro(), 10)
+	if s := e.shape; s != nil && s.kind != "" && s.desc == e.Desc && s.typ == e.Type {
+		w.b = append(w.b, s.kind...)
+		return
+	}
 	w.text("timestamp_desc", e.Desc)
+	w.text("data_type", e.Type)
+}
+
+// place appends where the event comes from.
+func (w *writer) place(e *Event) {
+	p := e.place
+	if p == nil || p.source != e.Source {
+		p = &place{source: e.Source}
+	}
+	src := cmp.Or(p.source, &noSource)
+	if p.file == "" {
+		w.text("parser", src.Parser)
+		w.text("host", src.Host)
+		w.text("path", src.Path.String())
+	} else {
+		w.b = append(w.b, p.file...)
+	}
+	w.b = append(w.b, `,"offset":`...)
+	w.b = strconv.AppendInt(w.b, e.Offset, 10)
+	w.b = append(w.b, `,"sha256":"`...)
+	if p.digest != "" {
+		w.b = append(w.b, p.digest...)
+	} else {
+		w.b = src.SHA256.append(w.b)
+	}
+	w.b = append(w.b, '"')
+}
+
+// A place is what AppendJSON writes of a source, at hand for the many events of it.
+type place struct {
+	source *Source
+	file   string // the members parser, host and path; empty: they are not UTF-8
+	digest string
+}
+
+func newPlace(src *Source) *place {
+	p := &place{source: src, digest: src.SHA256.String()}
+	w := writer{b: []byte{','}}
+	w.text("parser", src.Parser)
+	w.text("host", src.Host)
+	w.text("path", src.Path.String())
+	if len(w.escaped) == 0 {
+		p.file = string(w.b[1:])
+	}
+	return p
+}
+
+// memberKey is a member's name behind a comma and before a colon.
+func memberKey(name string) string {
+	w := writer{b: []byte{' '}}
+	w.key(name)
+	return string(w.b[1:])
 }
 
 // fieldKey is the member name of a field.
@@ -127,35 +184,24 @@ func fieldKey(name string) string {
 	return name
 }
 
-// known appends a field whose member name is at hand, with comma and colon; false: it did not, the value needs more care.
-func (w *writer) known(key string, f *Field) bool {
-	switch {
-	case f.kind == listField:
-		return false
-	case f.kind != textField:
-		w.b = f.appendNumber(append(w.b, key...))
-	case plain(f.text):
-		w.b = append(append(append(append(w.b, key...), '"'), f.text...), '"')
-	case utf8.ValidString(f.text):
-		w.b = appendString(append(w.b, key...), f.text)
+// field appends one; its key is at hand where the event's shape has it.
+func (w *writer) field(e *Event, i int) {
+	f := &e.Fields[i]
+	if s := e.shape; s != nil && i < len(s.keys) && s.fields[i].Name == f.Name {
+		w.b = append(w.b, s.keys[i]...)
+	} else {
+		w.key(fieldKey(f.Name))
+	}
+	switch f.kind {
+	case textField:
+		if !w.string(f.text) {
+			w.value(fieldKey(f.Name), f.text)
+		}
+	case listField:
+		w.list(fieldKey(f.Name), f.list())
 	default:
-		return false
+		w.b = f.appendNumber(w.b)
 	}
-	return true
-}
-
-func (w *writer) field(f *Field) {
-	name := fieldKey(f.Name)
-	if f.kind == listField {
-		w.list(name, f.list())
-		return
-	}
-	if f.kind == textField {
-		w.text(name, f.text)
-		return
-	}
-	w.key(name)
-	w.b = f.appendNumber(w.b)
 }
 
 // appendNumber appends a number or truth as JSON has it.
@@ -199,65 +245,16 @@ func reserved(name string) bool {
 	return strings.HasPrefix(name, "__ts_")
 }
 
-// list appends a member that is an array.
+// list appends the value of a member that is an array.
 func (w *writer) list(name string, list iter.Seq[string]) {
-	w.key(name)
 	w.b = append(w.b, '[')
 	for v := range list {
 		if w.b[len(w.b)-1] != '[' {
 			w.b = append(w.b, ',')
 		}
-		w.b = appendString(w.b, w.clean(name, v))
+		w.value(name, v)
 	}
 	w.b = append(w.b, ']')
-}
-
-// plain tells whether a text is ASCII that JSON takes as it is; most are.
-func plain(s string) bool {
-	const ones, high = 0x0101010101010101, 0x8080808080808080
-	for len(s) >= 8 {
-		x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-		// A borrow can only make a byte suspicious that is not, behind one that is.
-		if (x|(x-' '*ones)|((x^'"'*ones)-ones)|((x^'\\'*ones)-ones)|((x^0x7f*ones)-ones))&high != 0 {
-			return false
-		}
-		s = s[8:]
-	}
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= 0x7f {
-			return false
-		}
-	}
-	return true
-}
-
-const hexDigits = "0123456789abcdef"
-
-// appendString appends valid UTF-8 as a JSON string.
-func appendString(b []byte, s string) []byte {
-	b = append(b, '"')
-	start := 0
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' && c != 0x7f {
-			continue
-		}
-		b = append(b, s[start:i]...)
-		start = i + 1
-		switch c {
-		case '"', '\\':
-			b = append(b, '\\', c)
-		case '\n':
-			b = append(b, '\\', 'n')
-		case '\r':
-			b = append(b, '\\', 'r')
-		case '\t':
-			b = append(b, '\\', 't')
-		default:
-			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-		}
-	}
-	return append(append(b, s[start:]...), '"')
 }
 
 // appendTime appends t as Timesketch wants it: ISO 8601 with microseconds and the offset spelled out.
