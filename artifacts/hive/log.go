@@ -91,7 +91,7 @@ func (h *Hive) replay(o *overlay, first head, logs []io.ReaderAt) head {
 	}
 	from := first.secondary
 	late := func(sequence uint32) bool { return int32(sequence-from) >= 0 } // numbers turn over
-	for i := 1; i < len(runs); i++ { // there are two or three
+	for i := 1; i < len(runs); i++ {                                        // there are two or three
 		for j := i; j > 0 && int32(runs[j].sequence()-runs[j-1].sequence()) < 0; j-- {
 			runs[j], runs[j-1] = runs[j-1], runs[j]
 		}
