@@ -2,22 +2,23 @@
 package formats
 
 import (
+	"slices"
+
 	"spor/timeline"
 	"spor/timeline/format/evt"
 	"spor/timeline/format/evtx"
 	"spor/timeline/format/journald"
+	"spor/timeline/format/lastlog"
 	"spor/timeline/format/utmp"
 	"spor/timeline/format/wtmpdb"
 )
 
 // All gives the parsers in the order they are asked: the strictest first.
 func All() timeline.Formats {
-	return append(timeline.Formats{
+	return slices.Concat(timeline.Formats{
 		evtx.Format,
 		evt.Format,
 		journald.Format,
-		wtmpdb.Formats[0],
-		wtmpdb.Formats[1],
 		utmp.Format,
-	}, text()...)
+	}, wtmpdb.Formats, lastlog.Formats, text())
 }
