@@ -1,0 +1,175 @@
+package webaccess
+
+import (
+	"errors"
+	"strings"
+
+	"spor/timeline/dates"
+	"spor/timeline/format/web"
+	"spor/timeline/textlog"
+)
+
+var errAccess = errors.New("no request in the object")
+
+// isObject tells a line that may be a JSON object.
+func isObject(line string) bool { return len(line) > 2 && line[0] == '{' }
+
+// members are the places of what a request is made of in the JSON of web servers, by the path of the member in lower case:
+// Caddy (caddyserver.com/docs/logging), Traefik (doc.traefik.io, Access Logs), and what administrators call the variables
+// of nginx in a log_format of their own.
+var members = map[string]part{
+	// Caddy
+	"ts": {kind: date}, "request.remote_ip": {slot: web.Address}, "request.remote_addr": {kind: endpoint, slot: web.Address}, "request.remote_port": {slot: web.ClientPort},
+	"request.client_ip": {slot: web.Forwarded}, "request.proto": {slot: web.Version}, "request.method": {slot: web.Method}, "request.host": {slot: web.Server}, "request.uri": {slot: web.URL},
+	"request.headers.user-agent": {slot: web.Agent}, "request.headers.referer": {slot: web.Referer}, "request.headers.x-forwarded-for": {slot: web.Forwarded},
+	"user_id": {slot: web.User}, "duration": {kind: took, unit: 1e6}, "size": {slot: web.Bytes}, "status": {slot: web.Status}, "bytes_read": {slot: web.Received},
+	"logger": {name: "logger"}, "request.tls.server_name": {name: "tls_server_name"},
+	// Traefik
+	"startutc": {kind: date}, "clienthost": {slot: web.Address}, "clientport": {slot: web.ClientPort}, "clientusername": {slot: web.User}, "downstreamstatus": {slot: web.Status},
+	"downstreamcontentsize": {slot: web.Bytes}, "requestcontentsize": {slot: web.Received}, "requestmethod": {slot: web.Method}, "requestpath": {slot: web.URL}, "requestprotocol": {slot: web.Version},
+	"requesthost": {slot: web.Server}, "requestport": {slot: web.Port}, "request_user-agent": {slot: web.Agent}, "request_referer": {slot: web.Referer}, "request_x-forwarded-for": {slot: web.Forwarded},
+	"serviceaddr": {slot: web.Upstream}, "routername": {name: "router"}, "entrypointname": {name: "entry_point"},
+	// nginx and others, by custom
+	"time": {kind: date}, "timestamp": {kind: date}, "@timestamp": {kind: date}, "date": {kind: date}, "time_local": {kind: date}, "time_iso8601": {kind: date}, "msec": {kind: date},
+	"ip": {slot: web.Address}, "remote_addr": {slot: web.Address}, "remote_ip": {slot: web.Address}, "client": {slot: web.Address}, "client_ip": {slot: web.Address}, "clientip": {slot: web.Address},
+	"remote_user": {slot: web.User}, "user": {slot: web.User}, "method": {slot: web.Method}, "request_method": {slot: web.Method}, "http_method": {slot: web.Method},
+	"path": {slot: web.URL}, "uri": {slot: web.URL}, "url": {slot: web.URL}, "request_uri": {slot: web.URL}, "args": {slot: web.Query}, "query": {slot: web.Query}, "query_string": {slot: web.Query},
+	"request": {kind: request}, "host": {slot: web.Server}, "http_host": {slot: web.Server}, "server_name": {slot: web.Server}, "vhost": {slot: web.Server}, "domain": {slot: web.Server},
+	"server_port": {slot: web.Port}, "protocol": {slot: web.Version}, "server_protocol": {slot: web.Version}, "proto": {slot: web.Version}, "code": {slot: web.Status}, "response": {slot: web.Status},
+	"status_code": {slot: web.Status}, "length": {slot: web.Bytes}, "bytes": {slot: web.Bytes}, "body_bytes_sent": {slot: web.Bytes}, "bytes_sent": {slot: web.Sent}, "request_length": {slot: web.Received},
+	"referer": {slot: web.Referer}, "referrer": {slot: web.Referer}, "http_referer": {slot: web.Referer}, "http_referrer": {slot: web.Referer}, "user_agent": {slot: web.Agent}, "agent": {slot: web.Agent},
+	"http_user_agent": {slot: web.Agent}, "useragent": {slot: web.Agent}, "x_forwarded_for": {slot: web.Forwarded}, "http_x_forwarded_for": {slot: web.Forwarded}, "xff": {slot: web.Forwarded},
+	"request_time": {kind: took, unit: 1e6}, "generation_time_milli": {kind: took, unit: 1e6}, "upstream_addr": {slot: web.Upstream}, "request_id": {name: "request_identifier"},
+}
+
+// jsonMarks are what the JSON of an access log holds, one of each group.
+var jsonMarks = [][]string{
+	{`"status`, `"DownstreamStatus"`, `"code"`, `"response"`},
+	{`"method"`, `"RequestMethod"`, `"uri"`, `"path"`, `"request"`, `"request_uri"`, `"request_method"`, `"url"`},
+	{`"ip"`, `"remote_addr"`, `"remote_ip"`, `"ClientHost"`, `"client`, `"remote_port"`},
+}
+
+func jsonBegin(line string) (dates.Stamp, int, bool) { return dates.Stamp{}, 0, isObject(line) }
+
+// jsonSure asks for a whole request.
+func jsonSure(line string) bool {
+	if !marked(line) {
+		return false
+	}
+	e := textlog.Entry{Text: line}
+	readJSON(&e)
+	return e.Damage == nil && !e.Stamp.IsZero()
+}
+
+func marked(line string) bool {
+	for _, group := range jsonMarks {
+		found := false
+		for _, mark := range group {
+			found = found || strings.Contains(line, mark)
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
+}
+
+// jsonCut tells the beginning of a line that is longer than the head.
+func jsonCut(beginning string) bool { return isObject(beginning) && marked(beginning) }
+
+// readJSON reads an object whose members have names of custom.
+func readJSON(e *textlog.Entry) {
+	readObject(e, func(path string) (part, bool) {
+		p, ok := members[path]
+		if !ok {
+			if at := lower(path); at != path {
+				p, ok = members[at]
+			}
+		}
+		return p, ok
+	})
+}
+
+// lower is strings.ToLower, without an allocation where nothing changes; names are of ASCII.
+func lower(s string) string {
+	for i := range len(s) {
+		if s[i] >= 'A' && s[i] <= 'Z' {
+			return strings.ToLower(s)
+		}
+	}
+	return s
+}
+
+// member reads an object whose members the configuration names.
+func (l *Layout) member(e *textlog.Entry) {
+	readObject(e, func(path string) (part, bool) {
+		name, ok := l.object[path]
+		if !ok {
+			return part{name: fieldName(path)}, true
+		}
+		return nginxPart(name), true
+	})
+}
+
+// isWhole tells whether a line is an object with a request in it.
+func (l *Layout) isWhole(line string) bool {
+	e := textlog.Entry{Text: line}
+	l.member(&e)
+	return e.Damage == nil
+}
+
+// maxMembers bounds how many members without a place become fields.
+const maxMembers = 64
+
+func readObject(e *textlog.Entry, find func(path string) (part, bool)) {
+	var r reading
+	others := make([]string, 0, 16)
+	err := e.JSON(e.Text, func(path, value string, _ bool) {
+		p, ok := find(path)
+		switch {
+		case !ok || value == "" || value == "-":
+		case p.kind == date:
+			if r.stamp.IsZero() && value[0]-'0' <= 9 {
+				r.date(value)
+			}
+		case p.name != "":
+			if len(others) < 2*maxMembers {
+				others = append(others, p.name, value)
+			}
+		case path == "Duration": // Traefik's is in nanoseconds
+			r.Took(value, 0)
+		case p.kind == took:
+			r.Took(seconds(value), p.unit)
+		default:
+			r.put(&p, value)
+		}
+	})
+	v := &r.Values
+	if err == nil && (v[web.Status] == "" || v[web.URL] == "" && v[web.Method] == "" && v[web.Line] == "") && e.Cut == 0 {
+		err = errAccess
+	}
+	if err != nil && e.Cut == 0 {
+		e.Damage = err
+		return
+	}
+	if !r.stamp.IsZero() {
+		e.Stamp = r.stamp
+	}
+	r.Give(e)
+	for i := 0; i < len(others); i += 2 {
+		e.Add(others[i], others[i+1])
+	}
+}
+
+// seconds spells "1.5e-05" without its exponent, and "12ms" and "1.5s" without their unit.
+func seconds(s string) string {
+	mantissa, exponent, ok := strings.Cut(s, "e-")
+	if !ok {
+		return strings.TrimSuffix(s, "s")
+	}
+	n, ok := textlog.Atoi(exponent)
+	if !ok || n > 9 {
+		return "0"
+	}
+	return "0." + strings.Repeat("0", int(n)-1) + strings.Replace(mantissa, ".", "", 1)
+}

@@ -1,0 +1,191 @@
+// Package webaccess reads the access logs of web servers and proxies: Apache, nginx, lighttpd, Tomcat and IIS in the common
+// log format and what grew of it, nginx, Caddy and Traefik in JSON, HAProxy, Squid, and any form that a server's
+// configuration gives its logs (Config). All of them give the events of package web; what is W3C's is in package w3c.
+//
+//   - common log format: www.w3.org/Daemon/User/Config/Logging.html; httpd 2.4, mod_log_config
+//   - HAProxy 2.8 Configuration Manual, 8.2; Squid 6 native format: wiki.squid-cache.org/Features/LogFormat
+//
+// Apache since 2.0.46 and nginx write what is not printable, quotes and backslashes as \xHH, \" and \\; the values stay as
+// they are logged.
+package webaccess
+
+import (
+	"strings"
+
+	"spor/timeline"
+	"spor/timeline/dates"
+	"spor/timeline/format/web"
+	"spor/timeline/textlog"
+)
+
+// Formats are the parsers of this package, the strictest first.
+var Formats = []*timeline.Format{
+	(&textlog.Dialect{Name: "haproxy", Type: web.Access, Begin: haproxyBegin, Sure: haproxySure, Read: haproxy, Single: true}).Format(),
+	(&textlog.Dialect{Name: "squid_access", Type: web.Access, Begin: squidBegin, Read: squid, Single: true}).Format(),
+	(&textlog.Dialect{Name: "webserver_json", Type: web.Access, Begin: jsonBegin, Sure: jsonSure, Cut: jsonCut, Read: readJSON, Single: true}).Format(),
+	(&textlog.Dialect{Name: "apache_access", Type: web.Access, Begin: ncsaBegin, Sure: ncsaSure, Cut: ncsaCut, Read: ncsa, Single: true, Comment: "#"}).Format(),
+	known("confluence_access", Tomcat, `%t %{X-Forwarded-For}i %{X-AUSERNAME}o %{thread}r %h %r %s %Dms %b %{Referer}i %{User-Agent}i`),
+	known("nginx_proxy_manager", Nginx,
+		npmHead+"$upstream_cache_status $upstream_status $status - "+npmRequest+` [Sent-to $server] "$http_user_agent" "$http_referer"`,
+		npmHead+"$status - "+npmRequest+` [Sent-to $server] "$http_user_agent" "$http_referer"`,
+		npmHead+"$upstream_cache_status $upstream_status $status - "+npmRequest+` "$http_user_agent" "$http_referer"`,
+		npmHead+"$status - "+npmRequest+` "$http_user_agent" "$http_referer"`,
+		npmHead+`$host $remote_addr $request_time "$request" $status $bytes_sent $request_length $http_referer $http_user_agent`),
+}
+
+// What the forms of Nginx Proxy Manager have in common (its log-proxy.conf of 2.11, and what its users make of it).
+const (
+	npmHead    = "[$time_local] "
+	npmRequest = `$request_method $scheme $host "$request_uri" [Client $remote_addr] [Length $body_bytes_sent] [Gzip $gzip_ratio]`
+)
+
+// ncsaCut tells the beginning of a line that is longer than the head: its date and its request.
+func ncsaCut(beginning string) bool {
+	_, at, ok := ncsaBegin(beginning)
+	return ok && at < len(beginning) && beginning[at] == '"'
+}
+
+// known is the parser of forms that a product has without configuration; Confluence's is that since 7.11
+// (confluence.atlassian.com, Configure Access Logs).
+func known(name string, compile func(string) (*Layout, error), forms ...string) *timeline.Format {
+	var ls layouts
+	for _, form := range forms {
+		l, err := compile(form)
+		if err != nil {
+			panic(name + ": " + err.Error()) // a table of ours is wrong, and the tests see it first
+		}
+		ls = append(ls, l)
+	}
+	return ls.dialect(name).Format()
+}
+
+// haproxyBegin finds `192.0.2.7:55032 [04/Apr/2024:14:30:18.885] `, behind syslog's words or alone. Another message of
+// HAProxy's is an entry too, where syslog dates it.
+func haproxyBegin(line string) (dates.Stamp, int, bool) {
+	reporter, rest := web.BehindSyslog(line)
+	if s, n := haproxyDate(rest); n > 0 {
+		return s, len(line) - len(rest), true
+	}
+	if reporter != "haproxy" {
+		return dates.Stamp{}, 0, false
+	}
+	s, n := dates.BSD(line)
+	if n == 0 {
+		s, n = dates.ISO(line)
+	}
+	return s, len(line) - len(rest), n > 0
+}
+
+func haproxyDate(s string) (dates.Stamp, int) {
+	client, rest, ok := strings.Cut(s, " [")
+	if !ok || len(client) > 64 || strings.IndexByte(client, ':') < 0 || strings.IndexByte(client, ' ') >= 0 {
+		return dates.Stamp{}, 0
+	}
+	stamp, n := dates.Apache(rest)
+	if n == 0 || n >= len(rest) || rest[n] != ']' || stamp.Clock%1e9 == 0 && n < 24 { // to the millisecond
+		return dates.Stamp{}, 0
+	}
+	return stamp, len(client) + 2 + n + 2
+}
+
+func haproxySure(line string) bool {
+	reporter, rest := web.BehindSyslog(line)
+	if reporter == "haproxy" {
+		return true
+	}
+	_, n := haproxyDate(rest)
+	return n > 0 && n < len(rest) && len(strings.Fields(rest[n:])) >= 6
+}
+
+// haproxy reads "frontend backend/server 0/0/0/169/169 404 1541 - - ---- 1/1/1/1/0 0/0 {captured} "GET / HTTP/1.1"" of its
+// HTTP log, and "frontend backend/server 0/0/169 1541 -- 1/1/1/1/0 0/0" of its TCP log.
+func haproxy(e *textlog.Entry) {
+	s := e.Words()
+	_, n := haproxyDate(s)
+	if n == 0 {
+		e.Type = web.Error
+		e.Add("module", "haproxy")
+		e.Add("body", s)
+		return
+	}
+	var r web.Request
+	v := &r.Values
+	client, _ := word(s)
+	v[web.Address], v[web.ClientPort] = web.HostPort(client)
+	frontend, rest := word(s[min(n, len(s)):])
+	backend, rest := word(rest)
+	times, rest := word(rest)
+	if backend == "" && e.Cut == 0 || strings.Count(times, "/") < 2 && e.Cut == 0 && !strings.HasSuffix(frontend, ":") {
+		e.Damage = errRequest
+		return
+	}
+	v[web.Server], v[web.Upstream] = strings.TrimSuffix(frontend, "~"), backend
+	r.Took(strings.TrimPrefix(times[strings.LastIndexByte(times, '/')+1:], "+"), 1000)
+	http := strings.Count(times, "/") >= 4
+	if http {
+		v[web.Status], rest = word(rest)
+	}
+	v[web.Sent], rest = word(rest)
+	v[web.Sent] = strings.TrimPrefix(v[web.Sent], "+")
+	state := ""
+	if http {
+		for range 2 { // captured cookies
+			_, rest = word(rest)
+		}
+	}
+	state, rest = word(rest)
+	if at := strings.IndexByte(rest, '"'); at >= 0 && http {
+		line := rest[at+1:]
+		if end := strings.LastIndexByte(line, '"'); end >= 0 {
+			line = line[:end]
+		}
+		r.Split(line)
+	}
+	r.Give(e)
+	if !http {
+		e.Message = e.Join("TCP connection to ", frontend, " from: ", v[web.Address])
+	}
+	e.Add("termination_state", state)
+	if at := strings.IndexByte(rest, '{'); at >= 0 && http {
+		captured := rest[at:]
+		if end := strings.Index(captured, "} \""); end >= 0 {
+			e.Add("captured", captured[:end+1])
+		}
+	}
+}
+
+// squidBegin asks for "1286536308.779    180 192.0.2.7 TCP_MISS/200 411 ".
+func squidBegin(line string) (dates.Stamp, int, bool) {
+	s, n := dates.Epoch(line)
+	if n < 12 || line[10] != '.' || n >= len(line) || line[n] != ' ' {
+		return s, 0, false
+	}
+	took, rest := word(line[n:])
+	if _, ok := textlog.Atoi(took); !ok {
+		return s, 0, false
+	}
+	_, rest = word(rest)
+	result, _ := word(rest)
+	return s, n, strings.IndexByte(result, '/') > 3
+}
+
+func squid(e *textlog.Entry) {
+	var r web.Request
+	v := &r.Values
+	took, rest := word(e.Words())
+	r.Took(took, 1000)
+	v[web.Address], rest = word(rest)
+	result, rest := word(rest)
+	result, v[web.Status], _ = strings.Cut(result, "/")
+	v[web.Sent], rest = word(rest)
+	v[web.Method], rest = word(rest)
+	v[web.URL], rest = word(rest)
+	v[web.User], rest = word(rest)
+	peer, kind := word(rest)
+	v[web.Upstream] = peer
+	r.Give(e)
+	e.Add("cache_result", result)
+	if kind != "-" {
+		e.Add("content_type", kind)
+	}
+}
