@@ -1,6 +1,7 @@
 // Package utmp reads the login records of Linux: utmp (who is on), wtmp (logins, logouts, boots) and btmp (failed
 // logins). Records are struct utmp of utmp(5) and glibc's bits/utmp.h: 384 bytes where time is kept in 32 bits
-// (x86, arm, ppc, s390 and more), 400 bytes where it has 64 (aarch64, riscv64), in the byte order of the machine.
+// (x86, arm, ppc, s390 and more; 382 on m68k, which packs more closely), 400 bytes where it has 64 (aarch64, riscv64, and
+// any of musl's; 396 of its i386), in the byte order of the machine.
 // The file is a log: appended to, rotated as wtmp.1, and often cut or zeroed in places by intruders.
 package utmp
 
@@ -31,6 +32,7 @@ var Format = &timeline.Format{
 type layout struct {
 	size    int
 	order   binary.ByteOrder
+	pid     int // offset; 2 where a number of 32 bits may begin at any even one
 	session int // offset; 32 or 64 bits as the times
 	wide    bool
 	address int
@@ -38,10 +40,12 @@ type layout struct {
 
 // The layouts in the order they are tried.
 var layouts = []*layout{
-	{size: 384, order: binary.LittleEndian, session: 336, address: 348},
-	{size: 384, order: binary.BigEndian, session: 336, address: 348},
-	{size: 400, order: binary.LittleEndian, session: 336, wide: true, address: 360},
-	{size: 400, order: binary.BigEndian, session: 336, wide: true, address: 360},
+	{size: 384, order: binary.LittleEndian, pid: 4, session: 336, address: 348},
+	{size: 384, order: binary.BigEndian, pid: 4, session: 336, address: 348},
+	{size: 400, order: binary.LittleEndian, pid: 4, session: 336, wide: true, address: 360},
+	{size: 400, order: binary.BigEndian, pid: 4, session: 336, wide: true, address: 360},
+	{size: 396, order: binary.LittleEndian, pid: 4, session: 336, wide: true, address: 360},
+	{size: 382, order: binary.BigEndian, pid: 2, session: 334, address: 346},
 }
 
 // typeNames are the values of ut_type, utmp(5).
@@ -70,11 +74,12 @@ type record struct {
 
 // read reads a record of l.size bytes.
 func (l *layout) read(b []byte) record {
+	p := b[l.pid:]
 	r := record{
-		kind: int16(l.order.Uint16(b)), pid: int32(l.order.Uint32(b[4:])),
-		line: text(b[8:40]), id: text(b[40:44]), idNumber: binary.LittleEndian.Uint32(b[40:]),
-		user: text(b[44:76]), host: text(b[76:332]),
-		termination: int16(l.order.Uint16(b[332:])), exit: int16(l.order.Uint16(b[334:])),
+		kind: int16(l.order.Uint16(b)), pid: int32(l.order.Uint32(p)),
+		line: text(p[4:36]), id: text(p[36:40]), idNumber: binary.LittleEndian.Uint32(p[36:]),
+		user: text(p[40:72]), host: text(p[72:328]),
+		termination: int16(l.order.Uint16(p[328:])), exit: int16(l.order.Uint16(p[330:])),
 		address: [16]byte(b[l.address:]), zero: isZero(b),
 	}
 	if l.wide {
@@ -117,7 +122,8 @@ func (r *record) certain() bool { return r.plausible() && r.seconds > 15*365*864
 
 // possible is the part of plausible that costs nothing, for looking at every byte of a damaged stretch.
 func (l *layout) possible(b []byte) bool {
-	return int(l.order.Uint16(b)) < len(typeNames) && b[2] == 0 && b[3] == 0 && (b[8] == 0 || b[8] >= ' ') && (b[44] == 0 || b[44] >= ' ')
+	line, user := b[l.pid+4], b[l.pid+40]
+	return int(l.order.Uint16(b)) < len(typeNames) && (l.pid == 2 || b[2] == 0 && b[3] == 0) && (line == 0 || line >= ' ') && (user == 0 || user >= ' ')
 }
 
 func printable(s []byte) bool {

@@ -3,8 +3,11 @@ package utmp
 import (
 	"bytes"
 	"encoding/binary"
+	"math/rand"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,18 +21,19 @@ var loggedIn = time.Date(2026, 5, 20, 9, 0, 0, 250_000_000, time.UTC)
 func (l *layout) login(user string, t time.Time) []byte {
 	b := make([]byte, l.size)
 	l.order.PutUint16(b, 7)
-	l.order.PutUint32(b[4:], 4242)
-	copy(b[8:], "pts/0")
-	copy(b[40:], "ts/0")
-	copy(b[44:], user)
-	copy(b[76:], "gateway.example")
+	p := b[l.pid:]
+	l.order.PutUint32(p, 4242)
+	copy(p[4:], "pts/0")
+	copy(p[36:], "ts/0")
+	copy(p[40:], user)
+	copy(p[72:], "gateway.example")
 	copy(b[l.address:], []byte{192, 0, 2, 7})
 	if l.wide {
-		l.order.PutUint64(b[344:], uint64(t.Unix()))
-		l.order.PutUint64(b[352:], uint64(t.Nanosecond()/1000))
+		l.order.PutUint64(b[l.session+8:], uint64(t.Unix()))
+		l.order.PutUint64(b[l.session+16:], uint64(t.Nanosecond()/1000))
 	} else {
-		l.order.PutUint32(b[340:], uint32(t.Unix()))
-		l.order.PutUint32(b[344:], uint32(t.Nanosecond()/1000))
+		l.order.PutUint32(b[l.session+4:], uint32(t.Unix()))
+		l.order.PutUint32(b[l.session+8:], uint32(t.Nanosecond()/1000))
 	}
 	return b
 }
@@ -122,10 +126,7 @@ func TestSniff(t *testing.T) {
 
 // TestCorpus holds the parser against what utmpdump, last and plaso read from real files.
 func TestCorpus(t *testing.T) {
-	dir := os.Getenv("SPOR_CORPUS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "..", "shared", "corpus")
-	}
+	dir := corpusDir()
 	tests := []struct {
 		path         string
 		events, errs int
@@ -156,6 +157,90 @@ func TestCorpus(t *testing.T) {
 			t.Errorf("%s: %q is not in %s", tt.path, tt.want, line)
 		}
 	}
+}
+
+// TestOracle holds records of utmpdump's layout, and the corpus, against what it prints. SPOR_ORACLE=1 asks for it.
+func TestOracle(t *testing.T) {
+	if os.Getenv("SPOR_ORACLE") == "" {
+		t.Skip("SKIPPED: SPOR_ORACLE is not set")
+	}
+	tool, err := exec.LookPath("utmpdump")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made []byte
+	for i := range 500 {
+		made = append(made, layouts[0].login("user"+strconv.Itoa(i), loggedIn.Add(time.Duration(i)*time.Second))...)
+	}
+	file := filepath.Join(t.TempDir(), "wtmp")
+	if err := os.WriteFile(file, made, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(corpusDir(), "utmp")
+	for _, name := range []string{file, dir + "/Velocidex-velociraptor/wtmp.1", dir + "/log2timeline-plaso/utmp/utmp_x86_64", dir + "/util-linux-util-linux/utmp/wtmp-ipv6.LE"} {
+		out, err := exec.Command(tool, name).Output()
+		b, readErr := os.ReadFile(name)
+		if err != nil || readErr != nil {
+			t.Fatal(err, readErr)
+		}
+		theirs := strings.Split(strings.TrimSpace(string(out)), "\n")
+		events, _ := read(t, name, b)
+		if len(events) != len(theirs) {
+			t.Errorf("%s: %d records, utmpdump reads %d", name, len(events), len(theirs))
+			continue
+		}
+		for i, line := range theirs { // [7] [04242] [ts/0] [user0   ] [pts/0       ] [gateway.example     ] [192.0.2.7      ] [2026-05-20T09:00:00,250000+00:00]
+			cells := strings.Split(strings.Trim(line, "[] "), "] [")
+			if len(cells) != 8 {
+				t.Errorf("%s: %q", name, line)
+				continue
+			}
+			e := &events[i]
+			for c, field := range map[int]string{0: "login_type", 3: "username", 4: "terminal", 5: "hostname"} {
+				if got, _ := e.Get(field); got.String() != strings.TrimSpace(cells[c]) && strings.IndexFunc(got.String(), func(r rune) bool { return r >= 0x7f }) < 0 {
+					t.Errorf("%s, record %d: %s is %q, utmpdump has %q", name, i, field, got.String(), cells[c])
+				}
+			}
+			if at, err := time.Parse("2006-01-02T15:04:05,000000-07:00", cells[7]); err != nil || e.Timed() && !at.Equal(e.Time) {
+				t.Errorf("%s, record %d: %v, utmpdump has %s", name, i, e.Time, cells[7])
+			}
+		}
+		t.Logf("%s: %d records are utmpdump's", filepath.Base(name), len(theirs))
+	}
+}
+
+// TestMutants reads spoilt records of every layout: no panic, and every byte in a record or reported. SPOR_LONG=1 reads
+// 10,000 of them.
+func TestMutants(t *testing.T) {
+	n := 300
+	if os.Getenv("SPOR_LONG") != "" {
+		n = 10_000
+	}
+	rnd := rand.New(rand.NewSource(1))
+	for range n {
+		l := layouts[rnd.Intn(len(layouts))]
+		b := bytes.Repeat(l.login("gunnar", loggedIn), 20)
+		switch at := rnd.Intn(len(b)); rnd.Intn(3) {
+		case 0:
+			b = b[:at]
+		case 1:
+			b = append(b[:at:at], b[rnd.Intn(at+1):]...)
+		default:
+			for range 1 + rnd.Intn(30) {
+				b[rnd.Intn(len(b))] ^= 1 << rnd.Intn(8)
+			}
+		}
+		if events, errs := read(t, "wtmp", b); len(events) > len(b)/382+1 || len(events)+len(errs) == 0 && len(b) > 0 {
+			t.Errorf("%d events and %d errors of %d bytes", len(events), len(errs), len(b))
+		}
+	}
+}
+
+func corpusDir() string {
+	if dir := os.Getenv("SPOR_CORPUS"); dir != "" {
+		return dir
+	}
+	return filepath.Join("..", "..", "..", "..", "shared", "corpus")
 }
 
 // FuzzParse checks that every byte is either in a record or reported, records do not overlap, and reading again gives
