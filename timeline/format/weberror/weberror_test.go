@@ -1,0 +1,110 @@
+package weberror
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"spor/timeline"
+	"spor/timeline/textlog/textlogtest"
+)
+
+var cases = []textlogtest.Case{
+	{
+		Format: "apache_error", Name: "/var/log/apache2/error.log",
+		Text: "[Fri Oct 08 17:08:41.203277 2021] [core:error] [pid 7005:tid 140667133085440] [client 192.0.2.7:14532] AH00126: Invalid URI in request GET /cgi-bin/.%2E/ HTTP/1.1, referer: http://x/\n" +
+			"[Tue Jul 22 06:48:30 2008] [error] [client 2001:db8::7] script not found or unable to stat: /var/www/wp-login.php\nmore of it\n" +
+			"[Thu Sep 25 09:27:18.813902 2014] [cgi:error] [pid 16860] [client [2001:db8::8]:59635] [x] AH01215: /bin/bash: warning\n",
+		Want: []string{
+			`"module":"core","severity":"error","pid":7005,"thread_identifier":140667133085440,"ip_address":"192.0.2.7","client_port":14532,"http_request_referer":"http://x/","event_identifier":"AH00126","body":"AH00126: Invalid URI`,
+			`"severity":"error","ip_address":"2001:db8::7","body":"script not found or unable to stat: /var/www/wp-login.php\nmore of it","zone_assumed":"UTC"`,
+			`"ip_address":"2001:db8::8","client_port":59635,"body":"[x] AH01215: /bin/bash: warning"`,
+		},
+	},
+	{
+		Format: "nginx_error", Name: "/var/log/nginx/error.log",
+		Text: `2018/09/14 19:03:05 [error] 2035#2036: *9134 access forbidden by rule, client: 192.0.2.7, server: www.example.net, request: "GET /a", host: "b" HTTP/1.1", upstream: "http://10.0.0.1/", host: "www.example.net", referrer: "http://x/"` + "\n" +
+			"2018/09/14 19:03:06 [notice] 2035#2035: signal process started\n" +
+			"Jan 21 10:56:10 host nginx[2833]: 2015/01/21 10:56:10 [error] 2833#0: *1 x, client: 192.0.2.8, server: y\n",
+		Want: []string{
+			`"severity":"error","pid":2035,"thread_identifier":2036,"connection_identifier":9134,"ip_address":"192.0.2.7","server_name":"www.example.net","http_request_method":"GET","url":"/a"`,
+			`"body":"signal process started"`,
+			`"ip_address":"192.0.2.8","server_name":"y","body":"x"`,
+		},
+	},
+	{
+		Format: "lighttpd_error", Name: "error.log", Text: "2023-01-01 12:00:00: (server.c.1588) server started (lighttpd/1.4.59)\n",
+		Want: []string{`"module":"server","body":"server started (lighttpd/1.4.59)"`},
+	},
+	{
+		Format: "tomcat", Name: "catalina.2026-03-09.log",
+		Text: "09-Mar-2026 09:00:00.123 SEVERE [http-nio-8080-exec-1] org.apache.catalina.core.StandardWrapperValve.invoke Servlet.service() threw\n\tjava.lang.X\n\t\tat y.z\n09-Mar-2026 09:00:01.5 INFO [main] a.b.C.d Started\n",
+		Want: []string{
+			`"severity":"SEVERE","thread":"http-nio-8080-exec-1","module":"org.apache.catalina.core.StandardWrapperValve.invoke","body":"Servlet.service() threw\n\tjava.lang.X\n\t\tat y.z"`,
+			`"datetime":"2026-03-09T09:00:01.500000+00:00"`,
+		},
+	},
+	{
+		Format: "tomcat", Name: "catalina.out",
+		Text: "Mar 9, 2026 9:00:00 PM org.apache.catalina.core.StandardService start\nINFO: Starting service Catalina\nMar 10, 2026 12:00:01 AM a.b.C d\nSEVERE: x\n",
+		Want: []string{
+			`"datetime":"2026-03-09T21:00:00.000000+00:00"`,
+			`"datetime":"2026-03-10T00:00:01.000000+00:00"`,
+		},
+	},
+}
+
+func TestFormats(t *testing.T) { textlogtest.Run(t, Formats, cases) }
+
+func FuzzFormats(f *testing.F) { textlogtest.Fuzz(f, Formats, cases) }
+
+// TestCorpus holds the counts to the lines of the corpus' error logs.
+func TestCorpus(t *testing.T) {
+	dir := os.Getenv("SPOR_CORPUS")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "..", "shared", "corpus")
+	}
+	for _, tt := range []struct {
+		name, format string
+		events       int
+		why          string
+	}{
+		{"crowdsec-log/crowdsecurity-hub/modsecurity-nginx/modsecurity-nginx.log", "nginx_error", 2, ""},
+		{"fail2ban-log/fail2ban-fail2ban/nginx-forbidden", "nginx_error", 2, "behind a comment"},
+		{"fail2ban-log/fail2ban-fail2ban/apache-botsearch", "apache_error", 19, ""},
+		{"fail2ban-log/fail2ban-fail2ban/apache-shellshock", "apache_error", 2, ""},
+	} {
+		b, err := os.ReadFile(filepath.Join(dir, tt.name))
+		if err != nil {
+			t.Skipf("SKIPPED: the corpus is not here: %v", err)
+		}
+		var kept []string
+		for line := range strings.Lines(string(b)) {
+			if !strings.HasPrefix(line, "#") && strings.TrimSpace(line) != "" {
+				kept = append(kept, line)
+			}
+		}
+		text := strings.Join(kept, "")
+		f := timeline.Formats(Formats).Find(tt.name, []byte(text)[:min(len(text), timeline.HeadSize)])
+		if f == nil || f.Name != tt.format {
+			t.Errorf("%s is known as %v, want %s", tt.name, f, tt.format)
+			continue
+		}
+		events, errs := textlogtest.Read(f, tt.name, text)
+		if len(events) != tt.events || len(errs) > 0 || len(events) != len(kept) {
+			t.Errorf("%s: %d events of %d lines, want %d; %v", tt.name, len(events), len(kept), tt.events, errs)
+		}
+		for i := range events {
+			if _, ok := events[i].Get("ip_address"); !ok {
+				t.Errorf("%s: no address: %s", tt.name, events[i].AppendJSON(nil))
+			}
+		}
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	textlogtest.Bench(b, Formats, "error.log", strings.Repeat(cases[0].Text, 20))
+	textlogtest.Bench(b, Formats, "nginx.log", strings.Repeat(cases[1].Text, 20))
+	textlogtest.Bench(b, Formats, "catalina.out", strings.Repeat(cases[3].Text, 20))
+}
