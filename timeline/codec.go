@@ -93,7 +93,7 @@ type shape struct {
 	typ    string
 	kind   string   // the members of both as AppendJSON writes them, comma first; empty: they are not UTF-8
 	fields []Field  // their names and kinds
-	keys   []string // their names as AppendJSON writes them, comma and colon with them
+	keys   []string // what AppendJSON writes before their values
 }
 
 // What goes beyond spells its shape out each time: names may come from a hostile file.
@@ -146,7 +146,7 @@ func (c *codec) shapeOf(e *Event) uint64 {
 	c.held += len(s.desc) + len(s.typ)
 	for i := range e.Fields {
 		s.fields[i] = Field{Name: strings.Clone(e.Fields[i].Name), kind: e.Fields[i].kind}
-		s.keys[i] = memberKey(fieldKey(e.Fields[i].Name))
+		s.keys[i] = memberKey(&e.Fields[i])
 		c.held += 2*len(s.fields[i].Name) + 80
 	}
 	if w := (writer{b: []byte{','}}); utf8.ValidString(s.desc) && utf8.ValidString(s.typ) {

@@ -44,9 +44,7 @@ func (e *Event) AppendJSON(b []byte) []byte {
 		w.key("nanosecond")
 		w.b = strconv.AppendInt(w.b, int64(ns), 10)
 	}
-	for i := range e.Fields {
-		w.field(e, i)
-	}
+	w.fields(e)
 	if len(w.escaped) > 0 {
 		w.key("percent_escaped")
 		w.list("percent_escaped", slices.Values(w.escaped))
@@ -166,10 +164,13 @@ func newPlace(src *Source) *place {
 	return p
 }
 
-// memberKey is a member's name behind a comma and before a colon.
-func memberKey(name string) string {
+// memberKey is what stands before the value of a field that follows others: comma, name, colon, and before a text its
+// quotation mark.
+func memberKey(f *Field) string {
 	w := writer{b: []byte{' '}}
-	w.key(name)
+	if w.key(fieldKey(f.Name)); f.kind == textField {
+		w.b = append(w.b, '"')
+	}
 	return string(w.b[1:])
 }
 
@@ -184,21 +185,44 @@ func fieldKey(name string) string {
 	return name
 }
 
-// field appends one; its key is at hand where the event's shape has it.
-func (w *writer) field(e *Event, i int) {
-	f := &e.Fields[i]
-	if s := e.shape; s != nil && i < len(s.keys) && s.fields[i].Name == f.Name {
-		w.b = append(w.b, s.keys[i]...)
-	} else {
-		w.key(fieldKey(f.Name))
+// fields appends them; their keys are at hand where the event's shape has them.
+func (w *writer) fields(e *Event) {
+	var known *shape
+	if e.shape != nil && len(e.shape.keys) == len(e.Fields) {
+		known = e.shape
 	}
+	for i := range e.Fields {
+		f := &e.Fields[i]
+		if known == nil || known.fields[i].Name != f.Name || known.fields[i].kind != f.kind {
+			w.field(f)
+			continue
+		}
+		n := len(w.b)
+		b, ok := append(w.b, known.keys[i]...), true
+		switch f.kind {
+		case textField:
+			b, ok = appendRest(b, f.text)
+		case listField:
+			ok = false
+		default:
+			b = f.appendNumber(b)
+		}
+		if w.b = b; !ok {
+			w.b = b[:n]
+			w.field(f)
+		}
+	}
+}
+
+// field appends one.
+func (w *writer) field(f *Field) {
+	name := fieldKey(f.Name)
+	w.key(name)
 	switch f.kind {
 	case textField:
-		if !w.string(f.text) {
-			w.value(fieldKey(f.Name), f.text)
-		}
+		w.value(name, f.text)
 	case listField:
-		w.list(fieldKey(f.Name), f.list())
+		w.list(name, f.list())
 	default:
 		w.b = f.appendNumber(w.b)
 	}

@@ -9,7 +9,11 @@ import (
 
 // appendString appends a text as a JSON string. False: it is not UTF-8, and what was appended is of no use.
 func appendString(b []byte, s string) ([]byte, bool) {
-	b = append(b, '"')
+	return appendRest(append(b, '"'), s)
+}
+
+// appendRest is appendString behind the first quotation mark.
+func appendRest(b []byte, s string) ([]byte, bool) {
 	for {
 		n := len(b)
 		b = slices.Grow(b, len(s)+8)

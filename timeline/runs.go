@@ -31,7 +31,7 @@ type entry struct {
 const (
 	chunkSize  = 1 << 20
 	entryBytes = 2*16 + 4 // with its spare, and the length before the record
-	runBuffers = 256 << 10
+	runBuffers = 128 << 10 // of a run being merged, at least: a frame, which is somewhat larger than asked for
 )
 
 // room makes room for a record, which begins with eight bytes of key, and gives where to append it.
@@ -179,8 +179,8 @@ func (s *runs) flush() error {
 	return s.spill.endRun()
 }
 
-// most is how many runs are merged at once: each takes two buffers.
-func (s *runs) most() int { return int(min(max(s.memory/runBuffers, 8), 128)) }
+// most is how many runs are merged at once.
+func (s *runs) most() int { return int(min(max(s.memory/runBuffers, 8), 256)) }
 
 // all gives the records in order, each valid until the next. It may be read again.
 func (s *runs) all() iter.Seq2[record, error] {

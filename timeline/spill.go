@@ -113,7 +113,6 @@ type runReader struct {
 	run   run    // what is left of it
 	rest  []byte // of the frame that is open
 	plain []byte // the frame
-	pack  []byte
 }
 
 // next is the next event, valid until the one after; nil: there is none.
@@ -145,11 +144,12 @@ func (r *runReader) frame() error {
 	if size > frameMax {
 		return errFrame
 	}
-	r.pack = slices.Grow(r.pack[:0], size)[:size]
-	if _, err := r.spill.f.ReadAt(r.pack, r.run.start+4); err != nil {
+	s := r.spill
+	s.pack = slices.Grow(s.pack[:0], size)[:size] // writeFrame may use it again: by then what it holds is in plain
+	if _, err := s.f.ReadAt(s.pack, r.run.start+4); err != nil {
 		return fmt.Errorf("timeline spill: %w", err)
 	}
-	packed, err := r.spill.aead.Open(r.pack[:0], r.spill.nonce(r.run.first), r.pack, nil)
+	packed, err := s.aead.Open(s.pack[:0], s.nonce(r.run.first), s.pack, nil)
 	if err != nil {
 		return errFrame
 	}

@@ -40,6 +40,7 @@ type builder struct {
 	created   uint64 // FILETIME; zero: not said
 	rendered  span   // the message as a forwarding host rendered it
 	room      []timeline.Field
+	texts     strings.Builder
 }
 
 // A span is a stretch of the text.
@@ -146,8 +147,8 @@ func (b *builder) instance(at, end, depth int) (next int, err error) {
 	base := len(b.values)
 	data := at + 4*n
 	for i := range n {
-		v := value{at: data, size: int(le.Uint16(b.chunk[at+4*i:])), kind: b.chunk[at+4*i+2]}
-		if data += v.size; data > end {
+		v := value{at: uint32(data), size: le.Uint16(b.chunk[at+4*i:]), kind: b.chunk[at+4*i+2]}
+		if data += int(v.size); data > end {
 			return 0, errCut
 		}
 		b.values = append(b.values, v)
@@ -166,14 +167,13 @@ func (b *builder) instance(at, end, depth int) (next int, err error) {
 func (b *builder) fill(t *template, values []value, depth int) error {
 	for i := range t.slots {
 		s := &t.slots[i]
-		if len(s.parts) == 1 && s.parts[0].index >= 0 {
-			p := &s.parts[0]
+		if p := &s.only; p.index >= 0 {
 			v := value{}
 			if p.index < len(values) {
 				v = values[p.index]
 			}
 			if v.kind == typeBinXML {
-				if err := b.fragment(v.at, v.at+v.size, depth+1); err != nil {
+				if err := b.fragment(int(v.at), int(v.at)+int(v.size), depth+1); err != nil {
 					return err
 				}
 				continue
@@ -194,7 +194,7 @@ func (b *builder) fill(t *template, values []value, depth int) error {
 
 // put gives a slot the one value it consists of.
 func (b *builder) put(s *slot, v value, values []value) {
-	raw := b.chunk[v.at : v.at+v.size]
+	raw := v.of(b.chunk)
 	switch {
 	case s.system == created && v.kind == typeFiletime && v.size == 8:
 		b.created = le.Uint64(raw)
@@ -235,7 +235,7 @@ func (b *builder) appendParts(parts []part, values []value) {
 			b.text = append(b.text, p.text...)
 		case p.index < len(values) && len(b.text) < maxText:
 			v := values[p.index]
-			b.text = appendValue(b.text, v.kind, b.chunk[v.at:v.at+v.size])
+			b.text = appendValue(b.text, v.kind, v.of(b.chunk))
 		}
 	}
 }
@@ -307,7 +307,7 @@ func (b *builder) number(s system, n uint64) {
 func (b *builder) event(number, written uint64) timeline.Event {
 	body := len(b.text)
 	b.message()
-	text := string(b.text)
+	text := b.string()
 	n := len(b.fields) + 1
 	if b.recordID != 0 && b.recordID != number {
 		n++
@@ -345,6 +345,23 @@ func (b *builder) event(number, written uint64) timeline.Event {
 		message = text[b.rendered.from:b.rendered.to]
 	}
 	return timeline.Event{Type: "windows:evtx:record", Message: message, Fields: fields}
+}
+
+// textBlock is how many bytes the texts of several records share.
+const textBlock = 16 << 10
+
+// string gives the text of the record; that of several records is one piece of memory.
+func (b *builder) string() string {
+	if len(b.text) > textBlock/4 {
+		return string(b.text)
+	}
+	if b.texts.Cap()-b.texts.Len() < len(b.text) {
+		b.texts = strings.Builder{}
+		b.texts.Grow(textBlock)
+	}
+	n := b.texts.Len()
+	b.texts.Write(b.text)
+	return b.texts.String()[n:]
 }
 
 // take gives room for the fields of an event, the same each time.

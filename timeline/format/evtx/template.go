@@ -58,6 +58,7 @@ type slot struct {
 	name    string // empty: one of strings
 	dynamic []part // the name, where it is no constant
 	parts   []part
+	only    part // where they are one value of the record; else its index is negative
 }
 
 // A part is a piece of a leaf's content: a text, or a value of the record.
@@ -382,6 +383,9 @@ func (c *compiler) leaf(s slot) {
 		if n := c.used[s.name]; n > 1 {
 			s.name = fmt.Sprintf("%s_%d", s.name, n)
 		}
+	}
+	if s.only = (part{index: -1}); len(s.parts) == 1 {
+		s.only = s.parts[0]
 	}
 	c.slots = append(c.slots, s)
 }

@@ -44,9 +44,13 @@ const (
 
 // A value is one of a record, where it lies in the chunk.
 type value struct {
-	at, size int
-	kind     byte
+	at   uint32
+	size uint16
+	kind byte
 }
+
+// of gives the bytes of a value.
+func (v value) of(chunk []byte) []byte { return chunk[v.at : v.at+uint32(v.size)] }
 
 // appendValue appends a value as text, the way Windows shows it. What has not the size of its type is shown as hex.
 func appendValue(b []byte, kind byte, v []byte) []byte {
