@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -64,11 +65,15 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestAltered changes every byte of a kit, in several ways: it is refused every time.
+// TestAltered changes every byte of a kit, in one of several ways, with SPOR_LONG=1 in all: it is refused every time.
 func TestAltered(t *testing.T) {
 	data, fingerprint := signed(t)
 	for at := range data {
-		for _, flip := range []byte{0x01, 0x04, 0x20, 0x80, 0x55} {
+		flips := []byte{0x01, 0x04, 0x20, 0x80, 0x55}
+		if os.Getenv("SPOR_LONG") == "" {
+			flips = flips[at%len(flips):][:1]
+		}
+		for _, flip := range flips {
 			spoilt := bytes.Clone(data)
 			spoilt[at] ^= flip
 			if _, _, err := Read(spoilt, fingerprint, made); err == nil {
