@@ -11,6 +11,7 @@ import (
 	"spor/artifacts/registered"
 	"spor/artifacts/shadow"
 	"spor/timeline"
+	listings "spor/timeline/format/listing"
 	"spor/timeline/formats"
 )
 
@@ -20,5 +21,8 @@ func places() []*artifacts.Collector {
 	return slices.Concat(configured.All(), registered.All(), []*artifacts.Collector{listing.Collector, shadow.List})
 }
 
-// parsers are the formats that the run's own timeline is made from.
-func parsers() timeline.Formats { return formats.All() }
+// parsers are the formats that the run's own timeline is made from: all but that of listings, whose times would be most of
+// it. The desk has them.
+func parsers() timeline.Formats {
+	return slices.DeleteFunc(formats.All(), func(f *timeline.Format) bool { return f == listings.Format })
+}

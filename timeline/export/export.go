@@ -212,6 +212,7 @@ func bodyLine(e *timeline.Event) string {
 	slot := 1
 	name := source(e).Path.String()
 	if e.Type == "fs:stat" {
+		name = cmp.Or(field(e, "filename"), name) // of one that a listing names
 		slot = max(0, slices.Index([]string{timeline.DescAccessed, timeline.DescModified, timeline.DescChanged, timeline.DescCreated}, e.Desc))
 	} else {
 		name = "[" + text(e.Type) + "] " + text(e.Message) + " (" + name + ")"

@@ -9,6 +9,7 @@ import (
 	"spor/timeline/format/evtx"
 	"spor/timeline/format/journald"
 	"spor/timeline/format/lastlog"
+	"spor/timeline/format/listing"
 	"spor/timeline/format/utmp"
 	"spor/timeline/format/wtmpdb"
 )
@@ -20,5 +21,7 @@ func All() timeline.Formats {
 		evt.Format,
 		journald.Format,
 		utmp.Format,
+		listing.Samples,
+		listing.Format,
 	}, wtmpdb.Formats, lastlog.Formats, text())
 }

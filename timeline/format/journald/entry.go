@@ -112,9 +112,6 @@ type builder struct {
 
 // entry gives the event of an entry; b is as much of it as an entry may have.
 func (j *journal) entry(o object, b []byte) {
-	if int64(len(b)) < min(o.size, entryHead) {
-		return // the file ends here, which is told
-	}
 	number, at := le.Uint64(b[16:]), le.Uint64(b[24:])
 	clear(j.build.values[:])
 	j.build.cut = 0

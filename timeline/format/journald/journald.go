@@ -165,18 +165,20 @@ func (j *journal) next() bool {
 		return j.resync()
 	}
 	j.past = j.past || j.off > j.tail
-	switch o.kind {
-	case kindData:
-		b, _ := j.r.Peek(int(min(o.size, window)))
-		j.keep(o, b)
-	case kindEntry:
-		b, _ := j.r.Peek(int(min(o.size, entryHead+16*maxItems)))
-		j.entry(o, b)
+	want := int(min(o.size, window))
+	if o.kind == kindData || o.kind == kindEntry {
+		b, _ = j.r.Peek(want)
 	}
-	start := j.off
+	switch { // where less than wanted is there, the file ends, which is told below
+	case o.kind == kindData && len(b) == want:
+		j.keep(o, b)
+	case o.kind == kindEntry && len(b) == want:
+		j.entry(o, b[:min(len(b), entryHead+16*maxItems)])
+	}
 	j.skip(aligned(o.size))
-	if j.off < start+o.size && !j.done {
-		j.fail("the object at offset %d has %d bytes, the file ends after %d", start, o.size, j.off-start)
+	if j.off < o.off+o.size && !j.done {
+		j.fail("the object at offset %d has %d bytes, the file ends after %d", o.off, o.size, j.off-o.off)
+		return false
 	}
 	return true
 }
