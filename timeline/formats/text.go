@@ -14,13 +14,16 @@ import (
 	"spor/timeline/format/packages"
 	"spor/timeline/format/security"
 	"spor/timeline/format/syslog"
+	"spor/timeline/format/w3c"
+	"spor/timeline/format/webaccess"
+	"spor/timeline/format/weberror"
 )
 
 // text are the parsers of text logs, the strictest first: syslog's traditional form is the least strict.
 func text() timeline.Formats {
 	return slices.Concat(
 		timeline.Formats{auditd.Format}, syslog.Exports,
-		containers.Formats, security.Formats, edge.Formats, databases.Formats, packages.Formats, ftp.Formats, mail.Formats, histories.Formats,
+		containers.Formats, security.Formats, w3c.Formats, edge.Formats, webaccess.Formats, weberror.Formats, databases.Formats, packages.Formats, ftp.Formats, mail.Formats, histories.Formats,
 		timeline.Formats{syslog.Format},
 	)
 }

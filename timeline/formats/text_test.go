@@ -17,7 +17,7 @@ import (
 // textSamples are the text logs of the corpus.
 func textSamples(t *testing.T) (names []string, texts [][]byte) {
 	t.Helper()
-	for _, dir := range []string{"applog", "auditd", "crowdsec-log", "fail2ban-log", "shell-history", "syslog", "wazuh-log"} {
+	for _, dir := range []string{"applog", "auditd", "crowdsec-log", "fail2ban-log", "shell-history", "syslog", "wazuh-log", "weblog", "weblog-iis"} {
 		filepath.WalkDir(filepath.Join(corpus(), dir), func(name string, e fs.DirEntry, err error) error {
 			if err != nil || !e.Type().IsRegular() || strings.HasSuffix(name, ".gz") {
 				return err
@@ -109,8 +109,9 @@ func TestTextSniff(t *testing.T) {
 	for name, want := range map[string]string{
 		"audit_enriched.log": "auditd", "postgresql.log": "postgresql", "vsftpd.log": "vsftpd", "bash_history": "bash_history", ".viminfo_alt": "viminfo", "mysql-logs.log": "mysql",
 		"suricata-logs-evelog.log": "suricata_eve", "suricata-logs-fastlog.log": "suricata_fast", "openvpn.log": "openvpn", "fortinet-vpn-bf.log": "fortigate", "proftpd-user-enum.log": "syslog",
-		"iptables-scan-multi-port.log": "syslog", "sshesame.log": "", "exchange-imap-bf.log": "", "skydriveerr.log": "", "windows-bf.log": "", "syslog_rsyslog": "syslog", "http-generic-test.log": "",
-		"grafana-logs.log": "", "gitlab-logs.log": "",
+		"iptables-scan-multi-port.log": "syslog", "sshesame.log": "", "exchange-imap-bf.log": "", "skydriveerr.log": "", "windows-bf.log": "", "syslog_rsyslog": "syslog", "http-generic-test.log": "apache_access",
+		"grafana-logs.log": "", "gitlab-logs.log": "webserver_json", "apache_access.log": "apache_access", "iis.log": "w3c", "iis_without_date.log": "w3c", "caddy_json.log": "webserver_json", "haproxy-logs.log": "haproxy", "http-wordpress_wpconfig.log": "apache_access",
+		"modsecurity-nginx.log": "nginx_error", "confluence_access_post7.11.log": "confluence_access", "squid": "",
 	} {
 		if got[name] != want {
 			t.Errorf("%s is known as %q, want %q", name, got[name], want)
