@@ -13,6 +13,8 @@ packages=(
   libhivex-bin # hivexml reads registry hives beside us
   libvshadow-utils # vshadowmount reads shadow copies beside us
   libevtx-utils libevt-utils # what our readers of event logs are held against
+  sqlite3 # makes the databases we read, and reads them beside us
+  systemd systemd-journal-remote # journalctl reads journals beside us; the other writes them
   ewf-tools qemu-utils # write images of disks in the formats we read
   fdisk xfsprogs lvm2 dosfstools mtools exfatprogs exfat-fuse # divide disks, and write the file systems on them
   ansible-core # runs the job that the page on unattended runs shows
@@ -28,7 +30,7 @@ if command -v dpkg-query >/dev/null; then
     dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || missing+=("$p")
   done
 else
-  for tool in gcc gpg zstd tar sq bsdtar 7z unzip python3 mkfs.vfat fusefat strace mactime ntfs-3g setfattr wimlib-imagex ewfacquire qemu-img sfdisk mkfs.xfs lvm mkfs.vfat mcopy mkfs.exfat evtxexport evtexport hivexml vshadowmount ansible-playbook osslsigncode openssl wine Xvfb; do
+  for tool in gcc gpg zstd tar sq bsdtar 7z unzip python3 mkfs.vfat fusefat strace mactime ntfs-3g setfattr wimlib-imagex ewfacquire qemu-img sfdisk mkfs.xfs lvm mkfs.vfat mcopy mkfs.exfat evtxexport evtexport sqlite3 journalctl hivexml vshadowmount ansible-playbook osslsigncode openssl wine Xvfb; do
     command -v "$tool" >/dev/null || missing+=("$tool")
   done
 fi
