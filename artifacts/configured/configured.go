@@ -13,6 +13,7 @@ import (
 	"io"
 	"iter"
 	"path"
+	"slices"
 	"strings"
 
 	"spor/artifacts"
@@ -119,7 +120,7 @@ func collectRoots(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder
 // collect finds all places, records those that a run takes, and takes them.
 func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, name string, sources func(record) []artifacts.Source) error {
 	d := artifacts.Definition{Name: name, Doc: "What configuration names."}
-	places, err := discover(ctx, h, rec)
+	places, err := discover(ctx, h, rec, Products, nil)
 	if err != nil {
 		return err
 	}
@@ -144,21 +145,36 @@ type reading struct {
 	product *Product
 	scope   *Scope
 	pattern string
+	see     func(text string) // is shown the texts; nil: nobody is
 }
 
-// discover reads the configuration of all products, level by level of includes, and gives each place once.
-func discover(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) ([]record, error) {
+// Read shows the texts of the configuration of some products, those that are included too: for what they say beside
+// places. What cannot be read is left to Collector, which says so.
+func Read(ctx context.Context, h *artifacts.Host, see func(text string), products ...string) error {
+	some := slices.DeleteFunc(slices.Clone(Products), func(p Product) bool { return !slices.Contains(products, p.Name) })
+	_, err := discover(ctx, h, silent{}, some, see)
+	return err
+}
+
+// silent is a recorder of no outcomes.
+type silent struct{ artifacts.Recorder }
+
+func (silent) Note(artifacts.Outcome) {}
+
+// discover reads the configuration of products, level by level of includes, and gives each place once. see, if there is
+// one, is shown each text.
+func discover(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, products []Product, see func(text string)) ([]record, error) {
 	var places []record
 	var level []reading
-	for i := range Products {
-		p := &Products[i]
+	for i := range products {
+		p := &products[i]
 		scopes := map[string]*Scope{} // an installation is a folder
 		for _, start := range p.Starts {
 			dir := path.Dir(start)
 			if scopes[dir] == nil {
 				scopes[dir] = &Scope{Vars: map[string]string{}}
 			}
-			level = append(level, reading{p, scopes[dir], start})
+			level = append(level, reading{p, scopes[dir], start, see})
 		}
 	}
 	known, files := map[string]bool{}, 0
@@ -192,7 +208,7 @@ func discover(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) ([
 						known[key] = true
 						places = append(places, place)
 						if place.Kind == Config {
-							next = append(next, reading{r.product, r.scope, string(place.Pattern)})
+							next = append(next, reading{r.product, r.scope, string(place.Pattern), see})
 						}
 					}
 				}
@@ -210,6 +226,9 @@ func (r *reading) read(h *artifacts.Host, rec artifacts.Recorder, file artifacts
 		if err != nil {
 			rec.Note(artifacts.Outcome{Path: file, Status: artifacts.Failed, Reason: "cannot be read for the places it names: " + err.Error()})
 			return
+		}
+		if r.see != nil {
+			r.see(text)
 		}
 		r.scope.File = file
 		if !yield(record{r.product.Name, file, Config, artifacts.Path(schema.Quote(string(file)))}) {

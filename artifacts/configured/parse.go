@@ -288,8 +288,12 @@ func piped(command string) string {
 	return ""
 }
 
-// maxVars bounds the variables of one product.
-const maxVars = 1000
+// Bounds of the variables of one product, and of a text in which they are put in, in bytes: a longer one is no path, but
+// made to grow.
+const (
+	maxVars = 1000
+	maxText = 4096
+)
 
 func (s *Scope) set(name, value string) {
 	if len(s.Vars) < maxVars && len(value) < 1024 {
@@ -297,9 +301,12 @@ func (s *Scope) set(name, value string) {
 	}
 }
 
-// expand puts in the variables that are set; \x01 stands for those that are not, but for an Apache suffix, which is
+// expand puts in the variables that are set, and gives nothing for what is too long to be a path; \x01 stands for those that are not, but for an Apache suffix, which is
 // empty unless there are several instances.
 func (s *Scope) expand(text string) string {
+	if len(text) > maxText {
+		return ""
+	}
 	return dollar.ReplaceAllStringFunc(text, func(v string) string {
 		name := strings.Trim(v, "${}")
 		if value, ok := s.Vars[name]; ok {
@@ -321,6 +328,9 @@ func tomcat(s *Scope, text string) iter.Seq[Place] {
 		s.Base = "/var/lib/" + strings.SplitN(rest, "/", 2)[0]
 	}
 	base := func(v string) string {
+		if len(v) > maxText {
+			return ""
+		}
 		v = strings.NewReplacer("${catalina.base}", s.Base, "${catalina.home}", s.Base).Replace(v)
 		return literal(v, dollar)
 	}

@@ -15,6 +15,7 @@ import (
 const (
 	maxFile  = 4 << 20 // bytes of one
 	maxTasks = 10_000
+	maxText  = 4096 // bytes of a value in which names are put in, and of what stands for them
 )
 
 var errLong = errors.New("longer than a file of settings may be")
@@ -166,12 +167,15 @@ func (c *collection) httpd(p artifacts.Path, text, root string, vars map[string]
 		value = strings.TrimSpace(value)
 		if key = strings.ToLower(key); key == "define" {
 			name, is, _ := strings.Cut(value, " ")
-			if len(vars) < 100 {
+			if len(vars) < 100 && len(is) <= maxText {
 				vars[name] = strings.Trim(strings.TrimSpace(is), `"`)
 			}
 			continue
 		}
 		for name, is := range vars {
+			if len(value) > maxText { // no path, but made to grow
+				break
+			}
 			value = strings.ReplaceAll(value, "${"+name+"}", is)
 		}
 		says, quoted := strings.CutPrefix(value, `"`)

@@ -2,8 +2,12 @@ package winapi
 
 import "strings"
 
+// maxExpanded bounds what variables make of a text, in bytes: Windows takes 32,767 characters.
+const maxExpanded = 3 * 32767
+
 // Expand replaces %NAME% by the variable of that name, which vars holds in lower case. What it does not hold stays as
-// it stands, as ExpandEnvironmentStrings leaves it; what is put in is not expanded again.
+// it stands, as ExpandEnvironmentStrings leaves it, and so does what would make the text longer than Windows takes; what
+// is put in is not expanded again.
 func Expand(s string, vars map[string]string) string {
 	var b strings.Builder
 	for {
@@ -16,12 +20,12 @@ func Expand(s string, vars map[string]string) string {
 			}
 			return b.String()
 		}
-		if value, known := vars[strings.ToLower(name)]; known {
+		if value, known := vars[strings.ToLower(name)]; known && b.Len()+len(value) <= maxExpanded {
 			b.WriteString(value)
 			s = after
 			continue
 		}
 		b.WriteString("%" + name)
-		s = "%" + after // it may open the next one
+		s = s[len(before)+1+len(name):] // the sign may open the next one
 	}
 }

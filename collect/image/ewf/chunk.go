@@ -71,8 +71,14 @@ func inflate(b []byte, size, most int64) ([]byte, error) {
 	return out, err
 }
 
+// An offsets is the entries of a table.
+type offsets struct {
+	entries  []uint32
+	overflow int // the first that counts beyond 2 GiB; len(entries): none
+}
+
 // read reads the entries of a table, or their copy where they are damaged.
-func (t *table) read() ([]uint32, error) {
+func (t *table) read() (offsets, error) {
 	var all error
 	for _, at := range []int64{t.at, t.again} {
 		if at == 0 {
@@ -91,40 +97,38 @@ func (t *table) read() ([]uint32, error) {
 			for i := range entries {
 				entries[i] = le.Uint32(b[4*i:])
 			}
-			return entries, nil
+			return offsets{entries, overflow(entries)}, nil
 		}
 		all = errors.Join(all, err)
 	}
-	return nil, all
+	return offsets{}, all
+}
+
+// packedBit is the highest of an entry; the others are an offset.
+const packedBit = 1 << 31
+
+// overflow finds where offsets go on beyond 31 bits: at the first that is below the one before.
+func overflow(entries []uint32) int {
+	for i := 1; i < len(entries); i++ {
+		if entries[i]&^packedBit < entries[i-1]&^packedBit {
+			return i
+		}
+	}
+	return len(entries)
 }
 
 // place gives where a chunk lies in its segment. An offset has 31 bits, the highest telling that the chunk is packed;
 // EnCase 6.7 goes on counting into that bit where a section is larger than 2 GiB, and packs no chunk there.
-func (t *table) place(entries []uint32, i int) (at, length int64, packed bool) {
-	const bit = 1 << 31
-	overflow := false
-	for k := range i + 1 {
-		if k > 0 && !overflow && entries[k]&^bit < entries[k-1]&^bit {
-			overflow = true
+func (t *table) place(o offsets, i int) (at, length int64, packed bool) {
+	start := func(i int) int64 {
+		if i == len(o.entries) {
+			return t.end
 		}
-		if k == i {
-			break
+		if i >= o.overflow {
+			return t.base + int64(o.entries[i])
 		}
+		return t.base + int64(o.entries[i]&^packedBit)
 	}
-	start := func(e uint32) int64 {
-		if overflow {
-			return t.base + int64(e)
-		}
-		return t.base + int64(e&^bit)
-	}
-	at = start(entries[i])
-	packed = !overflow && entries[i]&bit != 0
-	end := t.end
-	if i+1 < len(entries) {
-		next := entries[i+1]
-		if end = start(next); !overflow && next&^bit < entries[i]&^bit {
-			end = t.base + int64(next)
-		}
-	}
-	return at, end - at, packed
+	at = start(i)
+	return at, start(i+1) - at, i < o.overflow && o.entries[i]&packedBit != 0
 }

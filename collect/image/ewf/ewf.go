@@ -7,6 +7,7 @@ package ewf
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -34,8 +35,8 @@ const (
 	maxSegments = 14_971 // E01 to ZZZ
 	maxSections = 1 << 16
 	maxTables   = 1 << 20
-	maxEntries  = 1 << 20 // of one table; EnCase writes 16,375, ewfacquire 65,534
-	maxChunk    = 64 << 20
+	maxEntries  = 1 << 20  // of one table; EnCase writes 16,375, ewfacquire 65,534
+	maxChunk    = 16 << 20 // bytes: 32,768 sectors of 512, the most that ewfacquire makes
 	maxSize     = 1 << 56
 )
 
@@ -53,7 +54,7 @@ type Disk struct {
 	// by its own word, unproved.
 	About map[string]string
 
-	entries piece.Cache[[]uint32]
+	entries piece.Cache[offsets]
 	chunks  piece.Cache[*bytes.Reader]
 }
 
@@ -74,7 +75,7 @@ type sectorRun struct{ first, count int64 }
 
 // Open opens an image by its first segment, whose name is given so that the others are found.
 func Open(r io.ReaderAt, size int64, name string, beside piece.Sibling) (*Disk, error) {
-	d := &Disk{About: map[string]string{}, entries: piece.Cache[[]uint32]{Most: 8}, chunks: piece.Cache[*bytes.Reader]{Most: 16}}
+	d := &Disk{About: map[string]string{}, entries: piece.Cache[offsets]{Most: 8}, chunks: piece.Cache[*bytes.Reader]{Most: 16}}
 	for number := 1; number <= maxSegments; number++ {
 		s := segment{d: d, r: r, size: size, number: number}
 		more, err := s.read()
@@ -100,9 +101,22 @@ func Open(r io.ReaderAt, size int64, name string, beside piece.Sibling) (*Disk, 
 	if d.chunk == 0 {
 		return nil, piece.Damaged("no segment says how large the disk is")
 	}
-	slices.SortFunc(d.bad, func(a, b sectorRun) int { return int(min(1, max(-1, a.first-b.first))) })
+	d.bad = joined(d.bad)
 	d.tell()
 	return d, nil
+}
+
+// joined puts runs in order, those that overlap or touch being one.
+func joined(runs []sectorRun) (all []sectorRun) {
+	slices.SortFunc(runs, func(a, b sectorRun) int { return cmp.Compare(a.first, b.first) })
+	for _, r := range runs {
+		if k := len(all) - 1; k >= 0 && r.first <= all[k].first+all[k].count {
+			all[k].count = max(all[k].count, r.first+r.count-all[k].first)
+			continue
+		}
+		all = append(all, r)
+	}
+	return all
 }
 
 func (d *Disk) note(format string, args ...any) {

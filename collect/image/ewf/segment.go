@@ -106,7 +106,7 @@ func (s *segment) volume(from, end int64) error {
 	if len(b) < 1052 {
 		count &= 1<<32 - 1
 	}
-	if sector < 1 || sector > 1<<16 || per < 1 || per > maxChunk/sector || count < 1 || count > uint64(maxSize/sector) {
+	if sector < 128 || sector > 1<<16 || per < 1 || per > maxChunk/sector || count < 1 || count > uint64(maxSize/sector) {
 		return piece.Damaged("%d sectors of %d bytes, %d in a chunk", count, sector, per)
 	}
 	s.d.chunks.Most = int(max(2, min(64, 8<<20/(per*sector))))

@@ -13,6 +13,7 @@ const (
 	maxLog     = 16 << 20
 	logSector  = 4096
 	maxSectors = 1 << 16
+	maxFile    = 2 * maxSize // bytes, more than the format can fill
 )
 
 // An overlay is a file with the sectors that a log holds for it in their places.
@@ -20,6 +21,7 @@ type overlay struct {
 	io.ReaderAt
 	sectors map[int64][]byte // by their number; nil: zeros
 	numbers []int64          // of them, in order
+	zeros   int64            // sectors that entries made so, again and again
 }
 
 // ReadAt implements io.ReaderAt.
@@ -132,13 +134,16 @@ func (o *overlay) add(e logEntry) error {
 	for i := range count {
 		d := e.b[64+32*i:]
 		at := int64(le.Uint64(d[16:]))
-		if at < 0 || at%logSector != 0 || le.Uint64(d[24:]) != e.sequence {
+		if at < 0 || at > maxFile || at%logSector != 0 || le.Uint64(d[24:]) != e.sequence {
 			return piece.Damaged("an entry of the log for byte %d", at)
 		}
 		switch string(d[:4]) {
 		case "zero":
 			length := int64(le.Uint64(d[8:]))
-			if length < 0 || length/logSector+int64(len(o.sectors)) > maxSectors {
+			if length >= 0 {
+				o.zeros += min(length/logSector, maxSectors+1)
+			}
+			if length < 0 || o.zeros+int64(len(o.sectors)) > maxSectors {
 				return piece.Damaged("an entry of the log for %d bytes", length)
 			}
 			for k := range length / logSector {

@@ -276,3 +276,32 @@ func FuzzReplay(f *testing.F) {
 		}
 	})
 }
+
+// TestLogOfZeros holds that a log that makes sectors zero beyond all files, or the same ones without end, is refused.
+func TestLogOfZeros(t *testing.T) {
+	id := bytes.Repeat([]byte{7}, 16)
+	beyond := entry(id, 4, 0, 8192, 1, 1<<63-logSector)
+	again := make([]byte, 256*logSector)
+	copy(again, entry(id, 4, 0, 8192, 1, 16384)[:64])
+	const count = 30_000
+	le.PutUint32(again[8:], uint32(len(again)))
+	le.PutUint32(again[24:], count)
+	for i := range count {
+		d := again[64+32*i:]
+		copy(d, "zero")
+		le.PutUint64(d[8:], maxSectors*logSector)
+		le.PutUint64(d[24:], 4)
+	}
+	seal(beyond)
+	seal(again)
+	for _, ring := range [][]byte{beyond, again} {
+		file := append(make([]byte, logSector), ring...)
+		o, err := replay(bytes.NewReader(file), int64(len(file)), id, logSector, int64(len(ring)))
+		if !errors.Is(err, piece.ErrDamaged) {
+			t.Errorf("a log of %d bytes: %v, want %v", len(ring), err, piece.ErrDamaged)
+		}
+		if err == nil {
+			_, _ = o.ReadAt(make([]byte, 10_000), 0) // nor does it end in a panic
+		}
+	}
+}

@@ -23,8 +23,10 @@ type sparse struct {
 	unclean    bool
 	descriptor []byte
 
+	start int64 // of the extent in the whole disk, bytes
+
 	pages  piece.Cache[[]byte]
-	grains piece.Cache[*bytes.Reader]
+	grains *piece.Cache[*bytes.Reader] // unpacked ones, by their place in the whole disk
 }
 
 // Flags of a sparse file.
@@ -62,7 +64,7 @@ func openSparse(r io.ReaderAt, size int64) (*sparse, error) {
 	s := &sparse{
 		from: r, descriptor: descriptor, perTable: int64(le.Uint32(b[44:])), unclean: b[72] != 0,
 		zeros: le.Uint32(b[8:])&flagZeros != 0, packed: le.Uint32(b[8:])&flagPacked != 0,
-		pages: piece.Cache[[]byte]{Most: 16}, grains: piece.Cache[*bytes.Reader]{Most: 16},
+		pages: piece.Cache[[]byte]{Most: 8}, grains: &piece.Cache[*bytes.Reader]{Most: 16},
 	}
 	capacity, grain, directory := le.Uint64(b[12:]), le.Uint64(b[20:]), le.Uint64(b[56:])
 	if capacity == 0 || capacity > maxSectors || grain == 0 || grain > maxGrain/sectorSize || bits.OnesCount64(grain) != 1 ||
@@ -111,7 +113,7 @@ func (s *sparse) find(off int64) (piece.Piece, error) {
 	case !s.packed:
 		return piece.Piece{From: s.from, At: int64(at)*sectorSize + rest, Length: left}, nil
 	}
-	b, err := s.grains.Get(number, func() (*bytes.Reader, error) { return s.unpack(number, int64(at)) })
+	b, err := s.grains.Get(s.start+number*s.grain, func() (*bytes.Reader, error) { return s.unpack(number, int64(at)) })
 	if err != nil {
 		return piece.Piece{}, fmt.Errorf("grain %d: %w", number, err)
 	}

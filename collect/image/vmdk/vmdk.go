@@ -185,13 +185,14 @@ func described(text []byte, beside piece.Sibling) (*Disk, error) {
 		return nil, piece.Damaged("the descriptor names more than %d files", maxExtents)
 	}
 	d := &Disk{}
+	grains := &piece.Cache[*bytes.Reader]{Most: 16}
 	there := 0
 	for _, p := range about.extents {
 		e := extent{start: d.size, size: p.sectors * sectorSize}
 		if d.size += e.size; d.size > maxSectors*sectorSize {
 			return nil, piece.Damaged("a disk of more than %d bytes", int64(maxSectors*sectorSize))
 		}
-		if err := e.open(p, beside); err != nil {
+		if err := e.open(p, beside, grains); err != nil {
 			e.missing = fmt.Errorf("%q: %w", p.name, err)
 			d.notes = append(d.notes, e.missing.Error())
 		} else {
@@ -205,7 +206,8 @@ func described(text []byte, beside piece.Sibling) (*Disk, error) {
 	return d, nil
 }
 
-func (e *extent) open(p piecePlace, beside piece.Sibling) error {
+// open opens the file of an extent. Packed grains of all are kept together.
+func (e *extent) open(p piecePlace, beside piece.Sibling, grains *piece.Cache[*bytes.Reader]) error {
 	switch p.kind {
 	case "ZERO":
 		return nil
@@ -224,10 +226,14 @@ func (e *extent) open(p piecePlace, beside piece.Sibling) error {
 		if err != nil {
 			return err
 		}
-		if e.sparse, err = openSparse(r, size); err == nil && e.sparse.size < e.size {
-			err = piece.Damaged("a piece of %d bytes, want %d", e.sparse.size, e.size)
+		if e.sparse, err = openSparse(r, size); err != nil {
+			return err
 		}
-		return err
+		e.sparse.descriptor, e.sparse.grains, e.sparse.start = nil, grains, e.start
+		if e.sparse.size < e.size {
+			return piece.Damaged("a piece of %d bytes, want %d", e.sparse.size, e.size)
+		}
+		return nil
 	}
 	return fmt.Errorf("pieces of kind %s are not read; convert the disk (vmkfstools -i, qemu-img convert)", p.kind)
 }
