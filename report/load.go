@@ -28,8 +28,11 @@ type Input struct {
 	Screens   []Screen
 	Identity  Identity
 	Timeline  Timeline
+	Beside    string   // the folder as seen from the page, with slashes: "." is where it lies; empty: there is none to link to
 	Faults    []string // what of the folder could not be read, and why
 	Cut       []string // what was longer than the bounds allow
+
+	folder fs.FS // to read the events again
 }
 
 // Bounds of what is read of a folder, and shown.
@@ -140,7 +143,7 @@ type (
 
 // Load reads an opened folder. Only a manifest that cannot be read is an error; what else is missing or damaged is noted.
 func Load(ctx context.Context, fsys fs.FS) (*Input, error) {
-	in := &Input{}
+	in := &Input{Beside: ".", folder: fsys}
 	if err := in.manifest(fsys); err != nil {
 		return nil, err
 	}

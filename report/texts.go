@@ -33,7 +33,9 @@ type texts struct {
 
 	Exposure, ExposureNote, NoExposure, Service, Address, Reachable, LocalOnly, Program, User string
 
-	Timeline, TimelineNote, NoTimeline, LogEvents, FileTimes, Earlier, Later, Untimed, FirstEvents, LastEvents, Time, Event, File string
+	Timeline, TimelineNote, NoTimeline, LogEvents, FileTimes, Earlier, Later, Untimed, FirstEvents, LastEvents, Time, Event, File, InTimeline, LeftOut string
+
+	Viewer map[string]string // the words of viewer.js
 
 	Taken, TakenNote, By, Missing, MissingNote, NothingMissing, Reason, Paths, Count string
 	Groups                                                                           map[string]string

@@ -4,28 +4,25 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
-	"spor/artifacts"
 	"spor/package/manifest"
-	"spor/report/incident"
 )
 
 // view is what the template writes: words and numbers ready to be read, all of them clean.
 type view struct {
 	T                                             *texts
-	TLP, TLPClass, TLPText                        string
+	ID                                            string // of this host's sections: nothing, "-1", "-2" …
+	Beside                                        string // the folder, as seen from the page; empty: it is not there to link to
 	Case, Operator, Host, Collected, Tool         string
 	Completion                                    string
 	Whole                                         bool
 	Figures                                       []figure
 	Incident                                      []row
-	Findings                                      []finding
 	HostRows, ClockRows                           []row
 	Services                                      []service
 	Chart                                         *chart
@@ -35,7 +32,7 @@ type view struct {
 	Taken                                         []taken
 	Missing                                       []missing
 	Processes                                     []process
-	MoreProcesses, MoreServices, MoreFindings     string
+	MoreProcesses, MoreServices                   string
 	Accounts                                      []account
 	Sessions                                      []Session
 	Screens                                       []screen
@@ -59,7 +56,8 @@ type (
 		Warn  bool
 	}
 	finding struct {
-		Class, Severity, Title, Reason, Technique, Time, Where, Link, More string
+		Host, Class, Severity, Title, Reason, Technique, Time, Where, Link, More string
+		Event                                                                    string // its event in the viewer: "#e=12"
 	}
 	service struct {
 		Port, Protocol, Address, Program, User string
@@ -107,21 +105,14 @@ const (
 func newView(in *Input, t *texts) *view {
 	m := &in.Manifest
 	v := &view{
-		T: t, Case: clean(m.Case), Operator: clean(m.Operator), Host: clean(cmp.Or(m.Host.FQDN, m.Host.Hostname)),
+		T: t, Beside: in.Beside, Case: clean(m.Case), Operator: clean(m.Operator), Host: clean(cmp.Or(m.Host.FQDN, m.Host.Hostname)),
 		Collected: moment(m.Started) + " – " + moment(m.Finished), Completion: cmp.Or(t.Completion[m.Completion], clean(m.Completion)), Whole: m.Completion == "complete",
 		Tool: clean(strings.TrimSpace(m.Tool.Name + " " + m.Tool.Version)), ToolDigest: clean(m.Tool.SHA256), ToolSystem: clean(m.Tool.System),
 		Profiles: clean(strings.Join(m.Profiles, ", ")), CommandLine: clean(strings.Join(m.Options, " ")),
 		Signer: groups(m.Signer.Fingerprint), Faults: cleanAll(in.Faults), Cut: cleanAll(in.Cut),
 	}
-	if level, err := incident.ParseTLP(m.TLP); err == nil {
-		v.TLP, v.TLPText = level.String(), t.TLP[level.String()]
-		v.TLPClass = strings.ToLower(strings.NewReplacer("TLP:", "", "+", "-").Replace(level.String()))
-	} else {
-		v.TLP, v.TLPClass = "TLP: "+clean(m.TLP), "red" // what is not understood is kept closest
-	}
 	v.figures(in)
 	v.incident(in.Incident)
-	v.findings(in)
 	v.host(in)
 	v.services(in.Sockets)
 	v.timeline(in)
@@ -141,58 +132,6 @@ func (v *view) figures(in *Input) {
 		{t.Findings, t.number(int64(len(in.Findings))), len(in.Findings) > 0},
 		{t.Events, t.number(in.Timeline.Events), false},
 	}
-}
-
-// findings lists what was found, gravest first, each with a link to the evidence where the folder has it.
-func (v *view) findings(in *Input) {
-	entries := map[string]bool{}
-	byOrigin := map[artifacts.Path]string{}
-	for i := range in.Manifest.Entries {
-		e := &in.Manifest.Entries[i]
-		entries[e.Name] = true
-		if e.Origin != "" {
-			byOrigin[e.Origin] = e.Name
-		}
-	}
-	found := slices.Clone(in.Findings)
-	slices.SortStableFunc(found, func(a, b findingRecord) int { return cmp.Compare(a.Severity.Rank(), b.Severity.Rank()) })
-	for i, f := range found {
-		if i == shownFindings {
-			v.MoreFindings = "+ " + v.T.number(int64(len(found)-i))
-			break
-		}
-		class := string(f.Severity)
-		if v.T.Severities[class] == "" {
-			class = "low"
-		}
-		item := f.Item
-		if !entries[item] {
-			item = byOrigin[f.Path]
-		}
-		where := clean(f.Path.String())
-		if f.Line > 0 {
-			where = clean(f.Item) + ":" + strconv.Itoa(f.Line)
-		} else if f.Offset > 0 {
-			where += " @" + strconv.FormatInt(f.Offset, 10)
-		}
-		view := finding{
-			Class: class, Severity: v.T.Severities[class], Title: cmp.Or(v.T.Rules[f.Rule], clean(f.Title)), Reason: clean(f.Reason),
-			Technique: clean(strings.Join(f.Technique, ", ")), Time: moment(f.Time), Where: where, Link: link(item),
-		}
-		if f.More > 0 {
-			view.More = "+ " + v.T.number(int64(f.More)) + " " + v.T.More
-		}
-		v.Findings = append(v.Findings, view)
-	}
-}
-
-// link leads to a file beside the page, or nowhere.
-func link(item string) string {
-	beside := func(folder string) bool { return strings.HasPrefix(item, folder) }
-	if !slices.ContainsFunc([]string{"files/", "live/", "screens/"}, beside) || slices.Contains(strings.Split(item, "/"), "..") {
-		return ""
-	}
-	return "./" + (&url.URL{Path: item}).EscapedPath()
 }
 
 func (v *view) host(in *Input) {
@@ -298,15 +237,7 @@ func (v *view) timeline(in *Input) {
 	if t.Events == 0 {
 		return
 	}
-	end := in.Manifest.Finished
-	if y := end.Year(); end.IsZero() || y < 1970 || y > 9999 {
-		for day := range t.Days {
-			if last := time.Unix(day*86400, 0); last.After(end) {
-				end = last
-			}
-		}
-	}
-	v.Chart = newChart(t, end)
+	v.Chart = newChart(t, in.end())
 	say := func(n int64, what string) string {
 		if n == 0 {
 			return ""
@@ -345,7 +276,7 @@ func (v *view) screens(screens []Screen) {
 		}
 		shown := screen{
 			Session: s.Session, User: clean(s.User), State: strings.Join(compact(state...), " · "), Note: strings.Join(compact(desktop, clean(s.Look), clean(s.Error)), " · "),
-			Link: link(s.Image), Name: clean(s.Image),
+			Link: link(v.Beside, s.Image), Name: clean(s.Image),
 		}
 		for _, w := range s.Windows {
 			if (w.Visible || w.Desktop != "") && w.Title != "" && len(shown.Titles) < shownTitles {
@@ -430,16 +361,24 @@ func moment(t time.Time) string {
 
 // clean makes text of the host harmless to the eye: control characters, and those that turn or hide what stands around
 // them, are written out; long text is cut.
-func clean(s string) string {
+func clean(s string) string { return tidy(s, shownText, ' ') }
+
+// tidy cleans text down to a number of characters; breaks stands for the end of a line.
+func tidy(s string, most int, breaks rune) string {
+	if len(s) <= most && printable(s) {
+		return s
+	}
 	var b strings.Builder
 	n := 0
 	for _, r := range s {
-		if n++; n > shownText {
+		if n++; n > most {
 			b.WriteRune('…')
 			break
 		}
 		switch {
-		case r == '\n' || r == '\t' || r == '\r':
+		case r == '\n':
+			b.WriteRune(breaks)
+		case r == '\t' || r == '\r':
 			b.WriteRune(' ')
 		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' || r == unicode.ReplacementChar:
 			fmt.Fprintf(&b, "⟨%04X⟩", r)
@@ -448,6 +387,16 @@ func clean(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// printable tells that a text is of nothing but the printable characters of ASCII.
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 func cleanAll(list []string) []string {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -73,7 +72,7 @@ func runOpen(ctx context.Context, s cli.Streams, k keyOptions, files []string, o
 		leaveNothing(o.out, mark, before != nil)
 		return err
 	}
-	reported := writeReport(ctx, o.out, filepath.Join(o.out, "report.html"), o.lang)
+	reported := writeReport(ctx, []opened{{folder: o.out, stays: true}}, reportOptions{out: filepath.Join(o.out, "report.html"), lang: o.lang})
 	if reported != nil {
 		fmt.Fprintf(s.Err, "spor-desk: warning: no report: %v\n", reported)
 	}
@@ -159,23 +158,4 @@ func markDifferences(name string, v *bundle.Verdict) error {
 		fmt.Fprintln(&b, d)
 	}
 	return os.WriteFile(name, []byte(b.String()), 0o600)
-}
-
-// writeReport makes the first page of an opened folder.
-func writeReport(ctx context.Context, folder, to, lang string) error {
-	root, err := os.OpenRoot(folder)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	in, err := report.Load(ctx, root.FS())
-	if err != nil {
-		return err
-	}
-	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriter(f)
-	return errors.Join(report.Write(w, in, lang), w.Flush(), f.Close())
 }

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -11,62 +13,136 @@ import (
 
 	"spor/cmd/internal/cli"
 	"spor/package/bundle"
+	"spor/report"
 )
 
+// reportOptions are the flags of `spor-desk report`.
+type reportOptions struct {
+	key       keyOptions
+	out, lang string
+}
+
 func reportCommand(s cli.Streams) *cobra.Command {
-	var k keyOptions
-	var out, lang string
+	o := &reportOptions{}
 	cmd := &cobra.Command{
-		Use:     "report INPUT... --out FILE.html",
-		Short:   "The first page of an opened folder or of a bundle",
-		Example: "  spor-desk report cases/2026-017 --lang is --out 2026-017.html",
-		Args:    cobra.MinimumNArgs(1),
+		Use:   "report INPUT... --out FILE.html",
+		Short: "The first page of a case: of one or more opened folders or bundles",
+		Example: `  spor-desk report cases/2026-017 --lang is --out 2026-017.html
+  spor-desk report opened/srv1 opened/srv2 --out case.html`,
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, inputs []string) error {
-			return runReport(cmd.Context(), s, k, inputs, out, lang)
+			return runReport(cmd.Context(), s, inputs, *o)
 		},
 	}
-	k.flags(cmd)
-	cmd.Flags().StringVar(&out, "out", "", "`file` to write")
-	cmd.Flags().StringVar(&lang, "lang", "en", "is, nb or en")
+	o.key.flags(cmd)
+	f := cmd.Flags()
+	f.StringVar(&o.out, "out", "", "`file` to write")
+	f.StringVar(&o.lang, "lang", "en", "is, nb or en")
 	cmd.MarkFlagRequired("out")
 	return cmd
 }
 
-func runReport(ctx context.Context, s cli.Streams, k keyOptions, inputs []string, out, lang string) error {
-	if err := language(lang); err != nil {
+func runReport(ctx context.Context, s cli.Streams, inputs []string, o reportOptions) error {
+	if err := language(o.lang); err != nil {
 		return err
 	}
-	st, err := os.Stat(inputs[0])
+	dir, err := os.MkdirTemp("", "spor-report-")
 	if err != nil {
-		return cli.Fail(cli.Usage, "", err)
+		return cli.Fail(cli.Failed, "", err)
 	}
-	folder := inputs[0]
-	if st.IsDir() && len(inputs) > 1 {
-		return cli.Fail(cli.Usage, "", errors.New("a report is of one opened folder, or of the volumes of one bundle"))
+	defer os.RemoveAll(dir)
+	folders, err := openHosts(ctx, s, o.key, inputs, dir)
+	if err != nil {
+		return err
 	}
-	if !st.IsDir() {
-		dir, err := os.MkdirTemp("", "spor-report-")
+	if err := writeReport(ctx, folders, o); err != nil {
+		return cli.Fail(cli.Failed, "", err)
+	}
+	fmt.Fprintln(s.Out, o.out)
+	return nil
+}
+
+// opened is a folder a report is made of.
+type opened struct {
+	folder string
+	stays  bool // the page may link into it
+}
+
+// openHosts gives the folder of each host: bundles among the inputs are opened into dir first.
+func openHosts(ctx context.Context, s cli.Streams, k keyOptions, inputs []string, dir string) ([]opened, error) {
+	var folders []opened
+	var volumes []string
+	for _, name := range inputs {
+		st, err := os.Stat(name)
 		if err != nil {
-			return cli.Fail(cli.Failed, "", err)
+			return nil, cli.Fail(cli.Usage, "", err)
 		}
-		defer os.RemoveAll(dir)
-		folder = filepath.Join(dir, "opened")
+		if st.IsDir() {
+			folders = append(folders, opened{name, true})
+		} else {
+			volumes = append(volumes, name)
+		}
+	}
+	for i, group := range byBundle(volumes) {
+		folder := filepath.Join(dir, fmt.Sprint(i))
 		root, err := newFolder(folder)
 		if err != nil {
-			return cli.Fail(cli.Failed, "", err)
+			return nil, cli.Fail(cli.Failed, "", err)
 		}
-		v, err := check(ctx, s, k, inputs, bundle.NewExtractor(root))
+		v, err := check(ctx, s, k, group, bundle.NewExtractor(root))
 		root.Close()
+		if err != nil {
+			return nil, err
+		}
+		if !v.Whole() {
+			return nil, cli.Fail(cli.Integrity, "spor-desk verify lists all", fmt.Errorf("%s: %s", group[0], v.Differences[0]))
+		}
+		folders = append(folders, opened{folder, false})
+	}
+	return folders, nil
+}
+
+// writeReport makes the first page of opened folders.
+func writeReport(ctx context.Context, folders []opened, o reportOptions) error {
+	page := report.Page{Language: o.lang}
+	for _, f := range folders {
+		root, err := os.OpenRoot(f.folder)
 		if err != nil {
 			return err
 		}
-		if !v.Whole() {
-			return cli.Fail(cli.Integrity, "spor-desk verify lists all", fmt.Errorf("%s: %s", inputs[0], v.Differences[0]))
+		defer root.Close()
+		in, err := report.Load(ctx, root.FS())
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.folder, err)
 		}
+		in.Beside = ""
+		if f.stays {
+			in.Beside = beside(o.out, f.folder)
+		}
+		page.Hosts = append(page.Hosts, in)
 	}
-	if err := writeReport(ctx, folder, out, lang); err != nil {
-		return cli.Fail(cli.Failed, "", err)
+	return writeFile(o.out, func(w io.Writer) error { return page.Write(ctx, w) })
+}
+
+// beside is the way from a page to a folder, with slashes; empty: there is none.
+func beside(page, folder string) string {
+	from, err1 := filepath.Abs(filepath.Dir(page))
+	to, err2 := filepath.Abs(folder)
+	if err1 != nil || err2 != nil {
+		return ""
 	}
-	fmt.Fprintln(s.Out, out)
-	return nil
+	way, err := filepath.Rel(from, to)
+	if err != nil {
+		return "" // another drive
+	}
+	return filepath.ToSlash(way)
+}
+
+func writeFile(name string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriterSize(f, 1<<16)
+	return errors.Join(write(w), w.Flush(), f.Close())
 }

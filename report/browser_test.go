@@ -1,0 +1,249 @@
+package report
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"spor/artifacts"
+	"spor/timeline"
+)
+
+// written puts a page of folders on disk.
+func written(t *testing.T, folders ...fstest.MapFS) string {
+	t.Helper()
+	page := Page{Language: "en"}
+	for _, f := range folders {
+		in, err := Load(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page.Hosts = append(page.Hosts, in)
+	}
+	var b bytes.Buffer
+	if err := page.Write(t.Context(), &b); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "page.html")
+	if err := os.WriteFile(name, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// TestBrowser uses the viewer as a person would.
+func TestBrowser(t *testing.T) {
+	b := newBrowser(t)
+	b.open(written(t, made(t, "")))
+	const status = `document.getElementById("viewer-status").textContent`
+	all := b.text(status)
+	if want := "22,521 of 22,521 events"; all != want {
+		t.Errorf("at first: %q, want %q", all, want)
+	}
+	filter := func(id, value, want string) {
+		t.Helper()
+		b.eval(fmt.Sprintf(`{const x = document.getElementById(%q); x.value = %q; x.dispatchEvent(new Event(x.tagName === "INPUT" ? "input" : "change"))}`, id, value), nil)
+		b.until(status + " === " + fmt.Sprintf("%q", want))
+	}
+	b.picture("light")
+	filter("viewer-search", "failed PASSWORD", "377 of 22,521 events")
+	filter("viewer-search", `"pid: 801" -kernel`, "39 of 22,521 events")
+	filter("viewer-search", "no such words", "0 of 22,521 events")
+	filter("viewer-search", "", all)
+	filter("viewer-type", "fs:stat", "22,140 of 22,521 events")
+	filter("viewer-type", "", all)
+	filter("viewer-parser", "syslog", "381 of 22,521 events")
+	filter("viewer-parser", "", all)
+
+	// brushed with the mouse, then cleared by the keyboard
+	var box struct{ X, Y, Width, Height float64 }
+	b.eval(`(() => {const c = document.getElementById("viewer-chart"); c.scrollIntoView({block: "center"}); return c.getBoundingClientRect().toJSON()})()`, &box)
+	y := box.Y + box.Height/2
+	b.mouse("mousePressed", box.X+box.Width*0.6, y)
+	b.mouse("mouseMoved", box.X+box.Width*0.7, y)
+	b.mouse("mouseMoved", box.X+box.Width*0.8, y)
+	b.mouse("mouseReleased", box.X+box.Width*0.8, y)
+	brushed := b.text(status)
+	if brushed == all || b.text(`document.getElementById("viewer-from").value`) == "" {
+		t.Errorf("the brush selects nothing: %q", brushed)
+	}
+	b.picture("brushed")
+	b.eval(`document.getElementById("viewer-chart").focus()`, nil)
+	b.key("Escape", 0)
+	b.until(status + " === " + fmt.Sprintf("%q", all))
+	b.key("End", 0)
+	b.key("ArrowLeft", 0)
+	for range 30 {
+		b.key("ArrowLeft", 8) // with Shift
+	}
+	if b.text(status) == all {
+		t.Error("the keyboard selects nothing in the chart")
+	}
+	b.key("Escape", 0)
+
+	// the list by the keyboard, and the address of an event
+	b.eval(`document.getElementById("viewer-list").focus()`, nil)
+	b.key("Home", 0)
+	b.key("ArrowDown", 0)
+	b.until(`location.hash === "#e=1"`)
+	b.key("End", 0)
+	b.until(`location.hash === "#e=22520"`)
+	if got := b.text(`document.getElementById("viewer-detail").textContent`); !bytes.Contains([]byte(got), []byte("[x] the future")) {
+		t.Errorf("the last event is shown as %q", got)
+	}
+	filter("viewer-type", "syslog:line", "381 of 22,521 events")
+	b.eval(`location.hash = "#e=22000"`, nil) // an event that the filter hides
+	b.until(status + " === " + fmt.Sprintf("%q", all))
+	b.until(`document.querySelector("#viewer-rows [aria-selected=true]")`)
+
+	// from a finding to its event
+	b.eval(`document.querySelector(".finding .js a").click()`, nil)
+	b.until(`document.getElementById("viewer-detail").textContent.includes("Accepted password")`)
+	filter("viewer-finding", "any", "1 of 22,521 events")
+	b.picture("finding")
+	b.quiet()
+	b.looks(t)
+}
+
+// looks takes pictures in the dark and in print; what must not be seen there is checked.
+func (b *browser) looks(t *testing.T) {
+	t.Helper()
+	b.call("Emulation.setEmulatedMedia", map[string]any{"features": []any{map[string]any{"name": "prefers-color-scheme", "value": "dark"}}}, nil)
+	if got := b.text(`getComputedStyle(document.documentElement).backgroundColor`); got != "rgb(20, 24, 29)" {
+		t.Errorf("in the dark the page is %s", got)
+	}
+	b.picture("dark-viewer")
+	b.eval(`scrollTo(0, 0)`, nil)
+	b.picture("dark")
+	b.call("Emulation.setEmulatedMedia", map[string]any{"media": "print"}, nil)
+	if got := b.text(`getComputedStyle(document.getElementById("viewer")).display + " " + getComputedStyle(document.querySelector("div.still")).display`); got != "none block" {
+		t.Errorf("in print viewer and figures are %q", got)
+	}
+	if folder := os.Getenv("SPOR_SCREENSHOTS"); folder != "" {
+		var pdf struct {
+			Data string `json:"data"`
+		}
+		b.call("Page.printToPDF", map[string]any{"preferCSSPageSize": true, "printBackground": true}, &pdf)
+		b.keep(filepath.Join(folder, "print.pdf"), pdf.Data)
+	}
+	b.call("Emulation.setEmulatedMedia", map[string]any{"media": ""}, nil)
+}
+
+// TestMillion opens a page of a million events: SPOR_LONG=1.
+func TestMillion(t *testing.T) {
+	if os.Getenv("SPOR_LONG") == "" {
+		t.Skip("SKIPPED: SPOR_LONG=1 tries a page of a million events")
+	}
+	folder := made(t, "")
+	folder["timeline.jsonl"] = &fstest.MapFile{Data: million()}
+	began := time.Now()
+	name := written(t, folder)
+	st, err := os.Stat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gz := zipped(t, folder["timeline.jsonl"].Data)
+	t.Logf("timeline.jsonl %d bytes, by gzip %d; page %d bytes, written in %v", len(folder["timeline.jsonl"].Data), gz, st.Size(), time.Since(began))
+	if st.Size() > int64(gz)*3/2 {
+		t.Errorf("the page is %.2f times the compressed events", float64(st.Size())/float64(gz))
+	}
+	b := newBrowser(t)
+	opened := b.open(name)
+	t.Logf("opened in %v", opened)
+	if opened > 3*time.Second {
+		t.Errorf("it opens in %v", opened)
+	}
+	took := func(what, id, value string) {
+		t.Helper()
+		var ms float64
+		b.eval(fmt.Sprintf(`(async () => {
+			const v = document.getElementById("viewer"), x = document.getElementById(%q);
+			delete v.dataset.took; x.value = %q; x.dispatchEvent(new Event(x.tagName === "INPUT" ? "input" : "change"));
+			while (!v.dataset.took) await new Promise((r) => setTimeout(r, 5));
+			return Number(v.dataset.took);
+		})()`, id, value), &ms)
+		t.Logf("%-28s %4.0f ms, %s", what, ms, b.text(`document.getElementById("viewer-status").textContent`))
+		if ms > 200 {
+			t.Errorf("%s: took %.0f ms", what, ms)
+		}
+	}
+	b.until(`document.getElementById("viewer").dataset.prepared`)
+	for _, q := range []string{"failed password", "e", "zzzz", "e -session", "199.51.100.77", ""} {
+		took("text "+q, "viewer-search", q)
+	}
+	took("kind", "viewer-type", "syslog:line")
+	took("kind, text", "viewer-search", "cron")
+	took("text again", "viewer-search", "")
+	took("all", "viewer-type", "")
+	var frames float64
+	b.eval(`(async () => { // the longest frame while the list is scrolled from end to end
+		const l = document.getElementById("viewer-list"), wait = () => new Promise(requestAnimationFrame);
+		let worst = 0, last = performance.now();
+		for (let i = 0; i < 60; i++) { l.scrollTop = l.scrollHeight * i / 60; await wait(); const now = performance.now(); worst = Math.max(worst, now - last); last = now; }
+		return worst;
+	})()`, &frames)
+	t.Logf("longest frame while scrolling %.0f ms", frames)
+	b.picture("million")
+	b.quiet()
+}
+
+// million are events as a server has them: logons and cron in a log, web requests, and times of files.
+func million() []byte {
+	log := &timeline.Source{Host: "fs01", Path: "/var/log/auth.log", Parser: "syslog", SHA256: timeline.ParseDigest("8c9e86cdb82cf777646e868430c1c9d54a47374400cf81d3fd329bb6a8a5e428")}
+	web := &timeline.Source{Host: "fs01", Path: "/var/log/nginx/access.log", Parser: "access_log", SHA256: timeline.ParseDigest("0c9e86cdb82cf777646e868430c1c9d54a47374400cf81d3fd329bb6a8a5e428")}
+	var b []byte
+	state := uint64(1)
+	random := func(n int) int { // the same every time
+		state = state*6364136223846793005 + 1442695040888963407
+		return int(state>>33) % n
+	}
+	offset, webOffset := int64(0), int64(0)
+	for i := range 1_000_000 {
+		at := began.Add(-time.Duration(1_000_000-i) * 3 * time.Second).Add(time.Duration(random(3_000_000)) * time.Microsecond)
+		e := timeline.Event{Time: at, Desc: timeline.DescModified}
+		switch i % 4 {
+		case 0:
+			e.Type, e.Source, e.Offset = "syslog:line", log, offset
+			e.Message = fmt.Sprintf("[sshd, pid: %d] Failed password for invalid user user%d from 198.51.100.%d port %d ssh2", 800+random(30000), random(400), random(256), 1024+random(60000))
+			e.Fields = []timeline.Field{timeline.Text("body", e.Message[8:]), timeline.Text("reporter", "sshd"), timeline.Int("pid", int64(random(30000)))}
+			offset += int64(len(e.Message)) + 20
+		case 1:
+			e.Type, e.Source, e.Offset = "syslog:line", log, offset
+			e.Message = fmt.Sprintf("[CRON, pid: %d] pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)", random(40000))
+			offset += int64(len(e.Message)) + 20
+		case 2:
+			e.Type, e.Source, e.Offset = "apache:access_log:entry", web, webOffset
+			e.Message = fmt.Sprintf(`http_request: GET /wiki/page-%d?session=%016x HTTP/1.1 from: 203.0.113.%d code: %d user_agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/%d.0`, random(5000), state, random(256), 200+random(5)*100, 100+random(30))
+			e.Fields = []timeline.Field{timeline.Text("remote_ip", fmt.Sprintf("203.0.113.%d", random(256))), timeline.Text("http_request", e.Message[14:40])}
+			webOffset += int64(len(e.Message)) + 12
+		default:
+			path := fmt.Sprintf("/srv/share/department-%d/project-%d/document-%d.docx", random(30), random(300), random(200000))
+			e.Type, e.Source = "fs:stat", &timeline.Source{Host: "fs01", Path: pathOf(path), Parser: "filestat"}
+			e.Message = path + " Type: file"
+			e.Fields = []timeline.Field{timeline.Text("file_entry_type", "file"), timeline.Int("file_size", int64(random(1<<20))), timeline.Int("inode", int64(random(1<<20))), timeline.Int("mode", 420)}
+		}
+		b = append(e.AppendJSON(b), '\n')
+	}
+	return b
+}
+
+func pathOf(s string) artifacts.Path { return artifacts.Path(s) }
+
+// zipped is the size of data by gzip, which is what the size of a page is held against.
+func zipped(t *testing.T, data []byte) int {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := z.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Len()
+}
