@@ -2,13 +2,10 @@ package timeline
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
-	"sync"
 	"time"
 
 	"spor/artifacts"
@@ -48,85 +45,27 @@ func (l Limits) patience() time.Duration {
 	return l.Patience
 }
 
-// A match is the format of a file, and whether the file is a gzip file of that format.
-type match struct {
-	format *Format
-	gzip   bool
-}
-
-// know finds the format of a file, looking into gzip files.
-func (fs Formats) know(name string, head []byte) match {
-	if f := fs.Find(name, head); f != nil {
-		return match{format: f}
-	}
-	if len(head) < 2 || head[0] != 0x1f || head[1] != 0x8b { // RFC 1952, 2.3.1
-		return match{}
-	}
-	g := peeks.Get().(*peek)
-	defer peeks.Put(g)
-	g.from.Reset(head)
-	if err := g.z.Reset(&g.from); err != nil {
-		return match{}
-	}
-	n, _ := io.ReadFull(&g.z, g.inner[:]) // the head ends in the middle: what came out is enough
-	if f := fs.Find(strings.TrimSuffix(name, ".gz"), g.inner[:n]); f != nil {
-		return match{format: f, gzip: true}
-	}
-	return match{}
-}
-
-// A peek looks into a gzip file. They are kept, because one needs 50 KB and a host has thousands of such files.
-type peek struct {
-	from  bytes.Reader
-	z     gzip.Reader
-	inner [HeadSize]byte
-}
-
-var peeks = sync.Pool{New: func() any { return new(peek) }}
-
-var errExpanded = errors.New("expands to more than the limit")
-
-// expand reads gzip, up to a limit that is an error.
-type expand struct {
-	src  io.Reader
-	z    *gzip.Reader
-	left int64
-}
-
-func (e *expand) Read(p []byte) (int, error) {
-	if e.z == nil {
-		z, err := gzip.NewReader(e.src)
-		if err != nil {
-			return 0, err
-		}
-		e.z = z
-	}
-	if e.left <= 0 {
-		return 0, errExpanded
-	}
-	n, err := e.z.Read(p[:min(int64(len(p)), e.left)])
-	e.left -= int64(n)
-	return n, err
-}
-
-// input makes the Input of a file that was known as m.
-func (m match) input(in Input, l Limits) Input {
-	if m.gzip {
-		in.Name = strings.TrimSuffix(in.Name, ".gz")
-		in.R, in.Size = &expand{src: in.R, left: l.expanded()}, -1
-	}
-	return in
-}
-
 // parse runs a parser to the end of its input and gives each event, its source filled in, to add. A panic of the parser is
-// its error. add refuses an event by an error, which is counted, and ends everything by errStop.
-func parse(f *Format, in Input, src *Source, add func(*Event) error) (sum Summary) {
-	sum = Summary{Path: src.Path, Parser: f.Name}
+// its error. The source has its name when the first event is given. add refuses an event by an error, which is counted, and ends everything by errStop.
+func (m match) parse(in Input, fs Formats, l Limits, src *Source, add func(*Event) error) (sum Summary) {
+	sum = Summary{Path: src.Path, Parser: m.parser()}
 	defer func() {
 		if r := recover(); r != nil {
-			sum.damage(fmt.Errorf("parser %s panicked: %v", f.Name, r))
+			sum.damage(fmt.Errorf("parser %s panicked: %v", sum.Parser, r))
 		}
 	}()
+	f := m.format
+	if m.packing != nil {
+		var err error
+		if in, f, err = m.unpack(in, fs, l); err != nil {
+			sum.damage(err)
+			return sum
+		}
+		if f == nil {
+			return Summary{Path: src.Path}
+		}
+		sum.Parser, src.Parser = f.Name, f.Name
+	}
 	last := int64(-1)
 	var e Event // one for all: add takes its address, which would cost an allocation each
 	for parsed, err := range f.Parse(in) {
@@ -195,6 +134,8 @@ type Reader struct {
 	Zone    *time.Location     // for files that do not bring one
 	Since   time.Time          // events before it are left out; zero: none are
 	Limits  Limits
+
+	Packings []*Packing // ways of compression that are opened beside gzip
 }
 
 // File parses one file and gives, for one that came from a host, the events of its times. An error is about the desk,
@@ -226,8 +167,8 @@ func (r *Reader) File(ctx context.Context, f *File) (Summary, error) {
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return Summary{Path: f.Path}, err
 	}
-	m := r.Formats.know(string(f.Path), head[:n])
-	if m.format == nil {
+	m := r.Formats.know(string(f.Path), head[:n], r.Packings)
+	if m == (match{}) {
 		return Summary{Path: f.Path}, ctx.Err()
 	}
 	in := Input{Name: string(f.Path), ModTime: f.Item.Times.Modified, Zone: f.Zone, Since: r.Since, Size: f.Size, Beside: f.Beside}
@@ -242,8 +183,8 @@ func (r *Reader) File(ctx context.Context, f *File) (Summary, error) {
 	} else {
 		in.R = io.MultiReader(bytes.NewReader(head[:n]), rc)
 	}
-	src.Parser = m.format.Name
-	sum := parse(m.format, m.input(in, r.Limits), src, func(e *Event) error {
+	src.Parser = m.parser()
+	sum := m.parse(in, r.Formats, r.Limits, src, func(e *Event) error {
 		if ctx.Err() != nil {
 			return errStop
 		}

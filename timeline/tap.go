@@ -23,6 +23,8 @@ type Tap struct {
 	Since   time.Time // events before it are left out; zero: none are
 	Limits  Limits
 
+	Packings []*Packing // ways of compression that are opened beside gzip
+
 	summaries []Summary
 	head      [HeadSize]byte // of the item being put
 }
@@ -38,7 +40,9 @@ func (t *Tap) Put(ctx context.Context, it artifacts.Item, r io.Reader) (artifact
 	p.known = it.Sparse != nil // its runs alone would be read at the wrong places: the desk reads it whole
 	stored, err := t.Next.Put(ctx, it, p)
 	if p.pipe != nil {
-		t.summaries = append(t.summaries, p.finish(ctx))
+		if sum := p.finish(ctx); sum.Parser != "" {
+			t.summaries = append(t.summaries, sum)
+		}
 		p.src.SHA256 = ParseDigest(stored.SHA256)
 	}
 	if err != nil {
@@ -60,6 +64,8 @@ type probe struct {
 	path artifacts.Path
 	src  *Source // of the events; nil: no format knows the item
 	r    io.Reader
+
+	parser string // as it was known by the first bytes: the source's own is the parser's to set
 
 	head  []byte
 	known bool           // whether head was looked at
@@ -94,23 +100,23 @@ func (p *probe) Read(b []byte) (int, error) {
 // look finds the parser for what was read so far and starts it.
 func (p *probe) look() {
 	p.known = true
-	m := p.tap.Formats.know(string(p.path), p.head)
-	if m.format != nil {
+	m := p.tap.Formats.know(string(p.path), p.head, p.tap.Packings)
+	if m != (match{}) {
 		p.start(m)
 		p.write(p.head)
 	}
 }
 
 func (p *probe) start(m match) {
-	p.src = &Source{Host: p.tap.Host, Path: p.path, Parser: m.format.Name}
+	p.src = &Source{Host: p.tap.Host, Path: p.path, Parser: m.parser()}
+	p.parser = p.src.Parser
 	pr, pw := io.Pipe()
 	p.pipe, p.done, p.gone = pw, make(chan Summary, 1), make(chan struct{})
 	in := Input{Name: string(p.path), ModTime: p.item.Times.Modified, Zone: p.tap.Zone, Since: p.tap.Since, R: pr, Size: p.item.Size}
-	in = m.input(in, p.tap.Limits)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		sum := parse(m.format, in, p.src, p.add)
+		sum := m.parse(in, p.tap.Formats, p.tap.Limits, p.src, p.add)
 		pr.CloseWithError(errStop) // a parser that had enough must not hold up the writer
 		p.done <- sum
 	}()
@@ -176,7 +182,7 @@ func (p *probe) finish(ctx context.Context) Summary {
 		p.stop.Store(true)
 		why = context.Cause(ctx)
 	}
-	sum := Summary{Path: p.src.Path, Parser: p.src.Parser}
+	sum := Summary{Path: p.path, Parser: p.parser}
 	sum.damage(why)
 	return sum
 }

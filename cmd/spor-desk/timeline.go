@@ -19,6 +19,7 @@ import (
 	"spor/timeline"
 	"spor/timeline/export"
 	"spor/timeline/formats"
+	"spor/timeline/packed"
 )
 
 // timelineOptions are the flags of `spor-desk timeline`.
@@ -58,7 +59,7 @@ func runTimeline(ctx context.Context, o *timelineOptions, inputs []string, s cli
 	if format == nil {
 		return cli.Fail(cli.Usage, "", fmt.Errorf("no format is called %q", o.format))
 	}
-	r := &timeline.Reader{Formats: formats.All()}
+	r := &timeline.Reader{Formats: formats.All(), Packings: packed.All()}
 	if o.since != "" {
 		var err error
 		if r.Since, err = cli.ParseSince(o.since, time.Now()); err != nil {
@@ -74,6 +75,7 @@ func runTimeline(ctx context.Context, o *timelineOptions, inputs []string, s cli
 	if err != nil {
 		return err
 	}
+	r.Formats = append(webForms(ctx, sources), r.Formats...)
 	out := io.Writer(s.Out)
 	var file *os.File
 	if o.out != "" {
