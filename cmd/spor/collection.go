@@ -55,7 +55,7 @@ type collection struct {
 }
 
 // begin makes the output folder and the first volume: the first thing that is written at all.
-func (c *collection) begin() error {
+func (c *collection) begin(ctx context.Context) error {
 	store, size, err := c.store()
 	if err != nil {
 		return err
@@ -79,7 +79,7 @@ func (c *collection) begin() error {
 	name := c.host.Identity.Hostname
 	c.detect = &detect.Detector{Host: name, Self: c.host.Self}
 	c.tap = &detect.Tap{Detector: c.detect, Next: &timeline.Tap{
-		Next: w, Formats: parsers(), Add: c.sorter.Add, Host: name, Zone: timeline.Zone(c.host.Clock, c.zoneRules), Since: c.since,
+		Next: w, Formats: parsers(ctx, c.host), Packings: packings(), Add: c.sorter.Add, Host: name, Zone: timeline.Zone(c.host.Clock, c.zoneRules), Since: c.since,
 	}}
 	for _, l := range c.lost {
 		c.step(c.operator, "collection begun anew", l.String())

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"spor/artifacts"
 	"spor/artifacts/listing"
 	"spor/artifacts/registered"
@@ -14,4 +16,6 @@ import (
 func places() []*artifacts.Collector { return append(registered.All(), listing.Collector) }
 
 // parsers are the formats that the run's own timeline is made from: those that are met on Windows. The desk has all.
-func parsers() timeline.Formats { return timeline.Formats{evtx.Format, evt.Format} }
+func parsers(context.Context, *artifacts.Host) timeline.Formats {
+	return timeline.Formats{evtx.Format, evt.Format}
+}

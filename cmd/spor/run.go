@@ -90,7 +90,7 @@ func (c *collection) attempt(ctx context.Context) (*collect.Report, error) {
 	sending, c.stop = context.WithCancelCause(sending)
 	c.outbox = newOutbox(c.view, c.targets, c.opts.patience)
 	go c.outbox.run(sending)
-	if err := c.begin(); err != nil {
+	if err := c.begin(ctx); err != nil {
 		return nil, err
 	}
 	rep, err := collect.Run(ctx, c.host, c.chosen, c.sink(), c.options())

@@ -37,7 +37,7 @@ var members = map[string]part{
 	"request": {kind: request}, "host": {slot: web.Server}, "http_host": {slot: web.Server}, "server_name": {slot: web.Server}, "vhost": {slot: web.Server}, "domain": {slot: web.Server},
 	"server_port": {slot: web.Port}, "protocol": {slot: web.Version}, "server_protocol": {slot: web.Version}, "proto": {slot: web.Version}, "code": {slot: web.Status}, "response": {slot: web.Status},
 	"status_code": {slot: web.Status}, "length": {slot: web.Bytes}, "bytes": {slot: web.Bytes}, "body_bytes_sent": {slot: web.Bytes}, "bytes_sent": {slot: web.Sent}, "request_length": {slot: web.Received},
-	"referer": {slot: web.Referer}, "referrer": {slot: web.Referer}, "http_referer": {slot: web.Referer}, "http_referrer": {slot: web.Referer}, "user_agent": {slot: web.Agent}, "agent": {slot: web.Agent},
+	"referer": {slot: web.Referer}, "referrer": {slot: web.Referer}, "http_referer": {slot: web.Referer}, "http_referrer": {slot: web.Referer}, "user_agent": {slot: web.Agent}, "agent": {slot: web.Agent}, "ua": {slot: web.Agent},
 	"http_user_agent": {slot: web.Agent}, "useragent": {slot: web.Agent}, "x_forwarded_for": {slot: web.Forwarded}, "http_x_forwarded_for": {slot: web.Forwarded}, "xff": {slot: web.Forwarded},
 	"request_time": {kind: took, unit: 1e6}, "generation_time_milli": {kind: took, unit: 1e6}, "upstream_addr": {slot: web.Upstream}, "request_id": {name: "request_identifier"},
 }
