@@ -239,18 +239,28 @@ func uvarint(s string) (uint64, int) {
 // cursor reads what append wrote; after a fault everything it gives is zero.
 type cursor struct {
 	s    string
+	at   int
 	fail bool
 }
 
+// left is how many bytes there are still.
+func (c *cursor) left() int { return len(c.s) - c.at }
+
 func (c *cursor) uvarint() uint64 {
-	v, n := uvarint(c.s)
-	if n == 0 || c.fail {
-		c.fail, c.s = true, ""
+	if c.at < len(c.s) && c.s[c.at] < 0x80 {
+		c.at++
+		return uint64(c.s[c.at-1])
+	}
+	v, n := uvarint(c.s[c.at:])
+	if n == 0 {
+		c.broken()
 		return 0
 	}
-	c.s = c.s[n:]
+	c.at += n
 	return v
 }
+
+func (c *cursor) broken() { c.at, c.fail = len(c.s), true }
 
 func (c *cursor) varint() int64 {
 	v := c.uvarint()
@@ -259,13 +269,12 @@ func (c *cursor) varint() int64 {
 
 func (c *cursor) text() string {
 	n := c.uvarint()
-	if n > uint64(len(c.s)) {
-		c.fail, c.s = true, ""
+	if n > uint64(c.left()) {
+		c.broken()
 		return ""
 	}
-	s := c.s[:n]
-	c.s = c.s[n:]
-	return s
+	c.at += int(n)
+	return c.s[c.at-int(n) : c.at]
 }
 
 // decode gives the event of a record. Its texts stay; its fields are there until the next is decoded.
@@ -281,7 +290,7 @@ func (c *codec) decode(r record) (e Event, err error) {
 	e.Offset, e.Recovered, e.Source = r.offset(), r[22]&flagRecovered != 0, c.sourceAt(uint64(r.source()))
 	e.place = c.placeOf(r.source(), e.Source)
 	p := cursor{s: c.string(r[recordHead:])}
-	for n := min(p.uvarint(), uint64(len(p.s))); n > 0; n-- {
+	for n := min(p.uvarint(), uint64(p.left())); n > 0; n-- {
 		i := p.uvarint()
 		if i >= uint64(len(c.sources)) {
 			return Event{}, errCodec
@@ -302,7 +311,7 @@ func (c *codec) decode(r record) (e Event, err error) {
 			f.num = p.varint()
 		}
 	}
-	if p.fail || p.s != "" {
+	if p.fail || p.left() > 0 {
 		return Event{}, errCodec
 	}
 	return e, nil
@@ -325,7 +334,7 @@ func (c *codec) shape(p *cursor) *shape {
 	}
 	s := &shape{desc: p.text(), typ: p.text()}
 	n := p.uvarint()
-	if n > uint64(len(p.s)) {
+	if n > uint64(p.left()) {
 		return nil
 	}
 	s.fields = make([]Field, n)

@@ -30,7 +30,7 @@ type entry struct {
 
 const (
 	chunkSize  = 1 << 20
-	entryBytes = 2*16 + 4 // with its spare, and the length before the record
+	entryBytes = 2*16 + 4  // with its spare, and the length before the record
 	runBuffers = 128 << 10 // of a run being merged, at least: a frame, which is somewhat larger than asked for
 )
 
@@ -78,12 +78,13 @@ func (s *runs) at(e entry) record {
 // ordered gives the records in memory in the order of the entries. They lie anywhere: the memory of those to come is
 // asked for ahead, which halves the time.
 func (s *runs) ordered() iter.Seq[record] {
-	const ahead = 12
+	const ahead, cacheLine = 12, 64
 	return func(yield func(record) bool) {
 		for i, e := range s.entries {
 			if i+ahead < len(s.entries) {
 				next := s.entries[i+ahead]
-				s.touched ^= s.chunks[next.chunk][next.pos]
+				chunk := s.chunks[next.chunk]
+				s.touched ^= chunk[next.pos] ^ chunk[min(int(next.pos)+cacheLine, len(chunk)-1)]
 			}
 			if !yield(s.at(e)) {
 				return
@@ -221,20 +222,17 @@ func (s *runs) merged(of []run) iter.Seq2[record, error] {
 	return func(yield func(record, error) bool) {
 		m := merge{compare: s.compare}
 		for _, r := range of {
-			h := head{reader: s.spill.reader(r)}
-			if err := h.next(); err != nil {
+			m.readers = append(m.readers, s.spill.reader(r))
+			if err := m.push(uint32(len(m.readers) - 1)); err != nil {
 				yield(nil, err)
 				return
 			}
-			if h.record != nil {
-				m.heads = append(m.heads, h)
-			}
 		}
-		for i := len(m.heads)/2 - 1; i >= 0; i-- {
+		for i := len(m.heap)/2 - 1; i >= 0; i-- {
 			m.down(i)
 		}
-		for len(m.heads) > 0 {
-			if !yield(m.heads[0].record, nil) {
+		for len(m.heap) > 0 {
+			if !yield(m.readers[m.heap[0].run].record(), nil) {
 				return
 			}
 			if err := m.advance(); err != nil {
@@ -245,62 +243,71 @@ func (s *runs) merged(of []run) iter.Seq2[record, error] {
 	}
 }
 
-// merge is a heap of sorted runs.
+// merge is a heap of sorted runs. It has no pointers to move.
 type merge struct {
 	compare func(a, b record) int
-	heads   []head
+	readers []*runReader
+	heap    []head
 }
 
-// head is the next record of a run; nil: there is none.
+// head is the next record of a run: its first eight bytes; the rest is with the reader.
 type head struct {
-	key    uint64
-	record record
-	reader *runReader
+	key uint64
+	run uint32
 }
 
-func (h *head) next() error {
-	b, err := h.reader.next()
-	if h.record = b; len(b) >= recordHead {
-		h.key = h.record.key()
-	} else if b != nil {
-		return errCodec
+// push adds a run that has records.
+func (m *merge) push(n uint32) error {
+	ok, err := m.readers[n].next()
+	if ok {
+		m.heap = append(m.heap, head{m.readers[n].record().key(), n})
 	}
 	return err
 }
 
 func (m *merge) advance() error {
-	if err := m.heads[0].next(); err != nil {
+	r := m.readers[m.heap[0].run]
+	ok, err := r.next()
+	switch {
+	case err != nil:
 		return err
-	}
-	if m.heads[0].record == nil {
-		last := len(m.heads) - 1
-		m.heads[0] = m.heads[last]
-		m.heads = m.heads[:last]
+	case ok:
+		m.heap[0].key = r.record().key()
+	default:
+		last := len(m.heap) - 1
+		m.heap[0] = m.heap[last]
+		m.heap = m.heap[:last]
 	}
 	m.down(0)
 	return nil
 }
 
-func (m *merge) less(i, j int) bool {
-	a, b := &m.heads[i], &m.heads[j]
+func (m *merge) less(a, b head) bool {
 	if a.key != b.key {
 		return a.key < b.key
 	}
-	return m.compare(a.record, b.record) < 0
+	return m.compare(m.readers[a.run].record(), m.readers[b.run].record()) < 0
 }
 
+// down puts the head at i where it belongs.
 func (m *merge) down(i int) {
-	for {
-		least := i
-		for c := 2*i + 1; c <= 2*i+2 && c < len(m.heads); c++ {
-			if m.less(c, least) {
-				least = c
-			}
-		}
-		if least == i {
-			return
-		}
-		m.heads[i], m.heads[least] = m.heads[least], m.heads[i]
-		i = least
+	h := m.heap
+	if i >= len(h) {
+		return
 	}
+	top := h[i]
+	for {
+		c := 2*i + 1
+		if c >= len(h) {
+			break
+		}
+		if c+1 < len(h) && m.less(h[c+1], h[c]) {
+			c++
+		}
+		if !m.less(h[c], top) {
+			break
+		}
+		h[i], i = h[c], c
+	}
+	h[i] = top
 }

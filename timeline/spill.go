@@ -111,49 +111,65 @@ func (s *spill) reader(r run) *runReader { return &runReader{spill: s, run: r} }
 type runReader struct {
 	spill *spill
 	run   run    // what is left of it
-	rest  []byte // of the frame that is open
-	plain []byte // the frame
+	plain []byte // the frame that is open
+	from  int    // in it: the record
+	to    int
+	ahead [4]byte // the size of the next frame, read with the one before
+	known bool    // that it was
 }
 
-// next is the next event, valid until the one after; nil: there is none.
-func (r *runReader) next() ([]byte, error) {
-	if len(r.rest) == 0 {
+// record is the one that next came to, valid until it is called again.
+func (r *runReader) record() record { return r.plain[r.from:r.to] }
+
+// next goes to the next record; false: there is none.
+func (r *runReader) next() (bool, error) {
+	if r.to == len(r.plain) {
 		if r.run.start == r.run.end {
-			return nil, nil
+			return false, nil
 		}
 		if err := r.frame(); err != nil {
-			return nil, err
+			return false, err
 		}
 	}
-	size, k := binary.Uvarint(r.rest)
-	if k <= 0 || size > uint64(len(r.rest)-k) {
-		return nil, errFrame
+	size, k := binary.Uvarint(r.plain[r.to:])
+	if k <= 0 || size > uint64(len(r.plain)-r.to-k) {
+		return false, errFrame
 	}
-	event := r.rest[k : k+int(size)]
-	r.rest = r.rest[k+int(size):]
-	return event, nil
+	r.from = r.to + k
+	if r.to = r.from + int(size); size < recordHead {
+		return false, errCodec
+	}
+	return true, nil
 }
 
 // frame opens the next frame.
 func (r *runReader) frame() error {
-	var head [4]byte
-	if _, err := r.spill.f.ReadAt(head[:], r.run.start); err != nil {
-		return fmt.Errorf("timeline spill: %w", err)
+	if !r.known {
+		if _, err := r.spill.f.ReadAt(r.ahead[:], r.run.start); err != nil {
+			return fmt.Errorf("timeline spill: %w", err)
+		}
 	}
-	size := int(binary.BigEndian.Uint32(head[:]))
+	size := int(binary.BigEndian.Uint32(r.ahead[:]))
 	if size > frameMax {
 		return errFrame
 	}
 	s := r.spill
-	s.pack = slices.Grow(s.pack[:0], size)[:size] // writeFrame may use it again: by then what it holds is in plain
+	next := r.run.start + 4 + int64(size)
+	r.known = next < r.run.end
+	n := size
+	if r.known {
+		n += len(r.ahead)
+	}
+	s.pack = slices.Grow(s.pack[:0], n)[:n] // writeFrame may use it again: by then what it holds is in plain
 	if _, err := s.f.ReadAt(s.pack, r.run.start+4); err != nil {
 		return fmt.Errorf("timeline spill: %w", err)
 	}
-	packed, err := s.aead.Open(s.pack[:0], s.nonce(r.run.first), s.pack, nil)
+	copy(r.ahead[:], s.pack[size:])
+	packed, err := s.aead.Open(s.pack[:0], s.nonce(r.run.first), s.pack[:size], nil)
 	if err != nil {
 		return errFrame
 	}
-	n, err := s2.DecodedLen(packed)
+	n, err = s2.DecodedLen(packed)
 	if err != nil || n > frameMax {
 		return errFrame
 	}
@@ -161,8 +177,8 @@ func (r *runReader) frame() error {
 	if r.plain, err = s2.Decode(r.plain, packed); err != nil {
 		return errFrame
 	}
-	r.rest = r.plain
-	r.run.start += 4 + int64(size)
+	r.from, r.to = 0, 0
+	r.run.start = next
 	r.run.first++
 	return nil
 }
