@@ -229,8 +229,10 @@ func TestMutants(t *testing.T) {
 	}
 	for _, name := range []string{"2404.journal.gz", "compact.journal.gz"} {
 		b := corpus(t, name)
-		samples = append(samples, b[3700<<10:], b) // without the empty tables, too
-		copy(samples[len(samples)-2], b[:272])
+		short := append(bytes.Clone(b[:272]), b[3700<<10:4000<<10]...) // hardly anything of the empty tables
+		if samples = append(samples, short); n > 300 {
+			samples = append(samples, b)
+		}
 	}
 	rnd := rand.New(rand.NewSource(1))
 	var before, after runtime.MemStats
@@ -255,7 +257,7 @@ func TestMutants(t *testing.T) {
 		}
 		entries += events
 	}
-	if slowest > 5*time.Second || entries == 0 {
+	if slowest > 15*time.Second || entries == 0 {
 		t.Errorf("one took %v, %d entries in all", slowest, entries)
 	}
 	t.Logf("%d mutants, %d entries, the slowest took %v", n, entries, slowest)
