@@ -105,7 +105,7 @@ func (k *Key) Subkeys() iter.Seq2[Key, error] {
 // bounds all of them.
 func (h *Hive) list(at uint32, left *int, nested bool) iter.Seq2[uint32, error] {
 	return func(yield func(uint32, error) bool) {
-		b, err := h.cell(at, 4+8*0xffff)
+		b, err := h.cell(at, 4)
 		if err != nil {
 			yield(0, fmt.Errorf("the list of keys: %w", err))
 			return
@@ -114,6 +114,10 @@ func (h *Hive) list(at uint32, left *int, nested bool) iter.Seq2[uint32, error] 
 		n, step := int(binary.LittleEndian.Uint16(b[2:])), 8
 		if kind == "li" || kind == "ri" {
 			step = 4
+		}
+		if b, err = h.cell(at, 4+step*n); err != nil {
+			yield(0, fmt.Errorf("the list of keys: %w", err))
+			return
 		}
 		if kind != "lf" && kind != "lh" && kind != "li" && (kind != "ri" || !nested) {
 			yield(0, damaged("no list of keys is at %#x", at))

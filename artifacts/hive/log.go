@@ -10,6 +10,9 @@ import (
 // maxLog bounds what is read of one log. Windows writes its logs back into the hive long before.
 const maxLog = 256 << 20
 
+// maxEntry bounds one entry of a log, in bytes: what is written at once is held in memory to be summed.
+const maxEntry = 64 << 20
+
 // An overlay is the cells of a hive with pages of logs in place of its own. The page that was put in last wins.
 type overlay struct {
 	under io.ReaderAt
@@ -201,11 +204,14 @@ func newEntry(log io.ReaderAt, at int64) (e entry, size int64, err error) {
 	}
 	le := binary.LittleEndian
 	n := le.Uint32(b[4:])
-	if string(b[:4]) != "HvLE" || n < sectorSize || n%sectorSize != 0 || int64(n) > maxLog-at {
+	if string(b[:4]) != "HvLE" || n < sectorSize || n%sectorSize != 0 || int64(n) > min(maxEntry, maxLog-at) {
 		return e, 0, damaged("no entry at %#x", at)
 	}
 	if marvin(b[:32]) != le.Uint64(b[32:]) {
 		return e, 0, damaged("the head of the entry at %#x has another checksum", at)
+	}
+	if m, err := log.ReadAt(b[entryHead-1:], at+int64(n)-1); m < 1 { // no memory for what is not there
+		return e, 0, damaged("the entry at %#x: %v", at, err)
 	}
 	whole := make([]byte, n)
 	if m, err := log.ReadAt(whole, at); m < len(whole) {
@@ -222,7 +228,7 @@ func newEntry(log io.ReaderAt, at int64) (e entry, size int64, err error) {
 	}
 	for i := range pages {
 		p := page{off: le.Uint32(whole[entryHead+8*i:]), size: le.Uint32(whole[entryHead+8*i+4:]), at: at + data}
-		if p.off%sectorSize != 0 || p.size%sectorSize != 0 || uint64(p.off)+uint64(p.size) > maxSize || data+int64(p.size) > int64(n) {
+		if p.size == 0 || p.off%sectorSize != 0 || p.size%sectorSize != 0 || uint64(p.off)+uint64(p.size) > maxSize || data+int64(p.size) > int64(n) {
 			return e, 0, damaged("a page of %d bytes for %#x in the entry at %#x", p.size, p.off, at)
 		}
 		data += int64(p.size)

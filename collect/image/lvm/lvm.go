@@ -28,7 +28,11 @@ const (
 	maxText   = 16 << 20 // bytes of metadata
 	maxRing   = 1 << 30
 	maxSize   = 1 << 56
-	maxPieces = 1 << 16 // of one logical volume
+	maxPieces = 1 << 16  // of one logical volume
+	maxAll    = 64 << 20 // bytes of metadata, of all physical volumes
+	maxAreas  = 2        // of descriptions on one: as many as pvcreate makes
+	maxNotes  = 100
+	maxFound  = 1024 // logical volumes
 )
 
 // A Physical is a volume that LVM was given.
@@ -109,8 +113,9 @@ type group struct {
 // Read finds the logical volumes on physical ones. What cannot be read of them is in the notes.
 func Read(all []Physical) (volumes []*Logical, notes []string) {
 	groups, there := map[string]group{}, map[string]Physical{}
+	left := maxAll
 	for _, p := range all {
-		id, texts, err := p.read()
+		id, texts, err := p.read(&left)
 		if err != nil {
 			notes = append(notes, fmt.Sprintf("%s (LVM): %v", p.Name, err))
 		}
@@ -132,6 +137,13 @@ func Read(all []Physical) (volumes []*Logical, notes []string) {
 		found, said := groups[id].volumes(there)
 		volumes, notes = append(volumes, found...), append(notes, said...)
 	}
+	if len(volumes) > maxFound {
+		notes = slices.Insert(notes, 0, fmt.Sprintf("more than %d logical volumes: %d are not read", maxFound, len(volumes)-maxFound))
+		volumes = volumes[:maxFound]
+	}
+	if len(notes) > maxNotes {
+		notes = append(notes[:maxNotes], fmt.Sprintf("and %d more", len(notes)-maxNotes))
+	}
 	return volumes, notes
 }
 
@@ -142,7 +154,8 @@ func checksum(b []byte) uint32 {
 }
 
 // read gives the identity of a physical volume, without dashes, and the copies of the group's description on it.
-func (p Physical) read() (id string, texts []string, err error) {
+// Left is how many bytes of them may still be read.
+func (p Physical) read(left *int) (id string, texts []string, err error) {
 	head := make([]byte, 4*sector)
 	if err := piece.Full(p, head, 0); err != nil {
 		return "", nil, err
@@ -168,8 +181,12 @@ func (p Physical) read() (id string, texts []string, err error) {
 	if len(areas) < 16 {
 		return id, nil, nil
 	}
-	for areas = areas[16:]; len(areas) >= 16 && le.Uint64(areas) != 0; areas = areas[16:] { // of descriptions
+	areas = areas[16:]
+	for n := 0; n < maxAreas && len(areas) >= 16 && le.Uint64(areas) != 0; n, areas = n+1, areas[16:] { // of descriptions
 		text, bad := p.description(int64(le.Uint64(areas)))
+		if *left -= len(text); *left < 0 {
+			return id, texts, fmt.Errorf("more than %d bytes of descriptions", maxAll)
+		}
 		if bad == nil && text != "" {
 			texts = append(texts, text)
 		}

@@ -180,7 +180,7 @@ func TestDamage(t *testing.T) {
 		images = 10_000
 	}
 	pvs, _ := made(t)
-	_, texts, err := Physical{bytes.NewReader(pvs[0]), int64(len(pvs[0])), "one"}.read()
+	_, texts, err := Physical{bytes.NewReader(pvs[0]), int64(len(pvs[0])), "one"}.read(new(maxAll))
 	if err != nil || len(texts) == 0 {
 		t.Fatalf("%d descriptions, %v", len(texts), err)
 	}

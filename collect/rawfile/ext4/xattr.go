@@ -1,7 +1,6 @@
 package ext4
 
 import (
-	"bytes"
 	"fmt"
 
 	"spor/artifacts"
@@ -44,10 +43,7 @@ func parseAttributes(b, values []byte) (list []attribute) {
 		}
 		a := attribute{index: b[1], name: string(b[16 : 16+int(b[0])]), inode: le.Uint32(b[4:]), size: le.Uint32(b[8:])}
 		if from := int(le.Uint16(b[2:])); a.inode == 0 && from <= len(values) && int64(a.size) <= int64(len(values)-from) {
-			a.value = bytes.Clone(values[from : from+int(a.size)])
-			if a.value == nil {
-				a.value = []byte{}
-			}
+			a.value = values[from : from+int(a.size) : from+int(a.size)]
 		}
 		list = append(list, a)
 		b = b[length:]

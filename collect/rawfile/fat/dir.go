@@ -36,9 +36,10 @@ type entry struct {
 type folder struct {
 	node  *node
 	list  []entry
-	size  int64  // bytes that were read
-	label string // of the volume, in its root
-	bad   int    // entries that contradict themselves
+	size  int64            // bytes that were read
+	label string           // of the volume, in its root
+	bad   int              // entries that contradict themselves
+	names map[string]*node // that were not deleted, as they are spelled
 }
 
 // read reads a folder. What was read before an error is given with it.

@@ -54,6 +54,12 @@ func (n *node) list() (*folder, error) {
 		return l.folder, l.err
 	}
 	d, err := n.read()
+	d.names = make(map[string]*node, len(d.list))
+	for _, e := range d.list {
+		if _, twice := d.names[e.name]; !twice && !e.gone {
+			d.names[e.name] = e.node
+		}
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.kept += len(d.list) + 1; v.kept > maxKept {
@@ -80,18 +86,13 @@ func (n *node) Names() ([]artifacts.DirEntry, error) {
 // Child implements tree.Node: by long name or short, without regard to case, the exact spelling first.
 func (n *node) Child(name string) (tree.Node, error) {
 	d, err := n.list()
-	var found *node
-	for _, e := range d.list {
-		switch {
-		case e.gone:
-		case e.name == name:
-			return e.node, nil
-		case found == nil && (strings.EqualFold(e.name, name) || strings.EqualFold(e.alias, name)):
-			found = e.node
-		}
-	}
-	if found != nil {
+	if found := d.names[name]; found != nil {
 		return found, nil
+	}
+	for _, e := range d.list {
+		if !e.gone && (strings.EqualFold(e.name, name) || strings.EqualFold(e.alias, name)) {
+			return e.node, nil
+		}
 	}
 	if err == nil {
 		err = fs.ErrNotExist
@@ -149,8 +150,11 @@ func (n *node) open(most int64) (*content, error) {
 const (
 	maxWalk  = 4 << 20 // names
 	maxDeep  = 256
-	maxBytes = 1 << 30 // of folders
+	maxBytes = 1 << 30  // of folders
+	maxPaths = 16 << 20 // bytes of the paths of folders that are still to be looked through
 )
+
+var errWide = damaged("more names in folders than are looked through for deleted ones: from here on none are listed")
 
 // A visit is a folder that is to be looked through.
 type visit struct {
@@ -165,14 +169,15 @@ type visit struct {
 func (v *Volume) Undelete(ctx context.Context) iter.Seq2[artifacts.DeletedFile, error] {
 	return func(yield func(artifacts.DeletedFile, error) bool) {
 		seen := map[uint32]bool{}
-		left, bytes := maxWalk, int64(maxBytes)
-		for todo := []visit{{node: v.top}}; len(todo) > 0 && left > 0 && bytes > 0; {
+		left, bytes, paths := maxWalk, int64(maxBytes), 0
+		for todo := []visit{{node: v.top}}; len(todo) > 0 && ctx.Err() == nil; {
+			if left <= 0 || bytes <= 0 || paths > maxPaths {
+				yield(artifacts.DeletedFile{Path: artifacts.Path(todo[0].path)}, errWide)
+				return
+			}
 			at := todo[0]
 			todo = todo[1:]
-			if ctx.Err() != nil || seen[at.first] && !at.root {
-				continue
-			}
-			seen[at.first] = true
+			paths -= len(at.path)
 			d, err := at.read()
 			if err != nil && !yield(artifacts.DeletedFile{Path: artifacts.Path(at.path)}, err) {
 				return
@@ -181,8 +186,10 @@ func (v *Volume) Undelete(ctx context.Context) iter.Seq2[artifacts.DeletedFile, 
 			for _, e := range d.list {
 				left--
 				path, gone := strings.TrimPrefix(at.path+"/"+e.name, "/"), e.gone || at.gone
-				if e.dir && at.deep < maxDeep && (!gone || e.remains()) {
+				if e.dir && at.deep < maxDeep && !seen[e.first] && (!gone || e.remains()) {
+					seen[e.first] = true
 					todo = append(todo, visit{e.node, path, at.deep + 1, gone})
+					paths += len(path)
 				}
 				if gone && !yield(e.deleted(path), nil) {
 					return

@@ -58,8 +58,10 @@ func (v *Volume) store(n int) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.unused, err = v.bitmap(c.bitmap); err == nil {
-		s.unusedBefore, err = v.bitmap(c.previous)
+	if n == len(v.Copies)-1 { // of older ones, a newer copy or the volume tells
+		if s.unused, err = v.bitmap(c.bitmap); err == nil {
+			s.unusedBefore, err = v.bitmap(c.previous)
+		}
 	}
 	if err != nil {
 		return nil, err

@@ -51,6 +51,7 @@ type Volume struct {
 	mu     sync.Mutex
 	stores map[int]*store
 	left   int // block descriptors that may still be kept
+	lists  int // blocks of lists that may still be read
 }
 
 // Sizes of the format, and bounds.
@@ -60,6 +61,7 @@ const (
 	headerSize   = 128
 	maxCopies    = 512     // Windows keeps 512 of a volume
 	maxChain     = 1 << 20 // blocks of one list
+	maxLists     = 2 << 20 // and of all: 32 GiB
 	maxBlocks    = 4 << 20 // descriptors kept in memory: 64 GiB of changes
 	entrySize    = 128     // of the catalog
 	bitsOfBlock  = (blockSize - headerSize) * 8
@@ -80,7 +82,7 @@ var identifier = []byte{0x6b, 0x87, 0x08, 0x38, 0x76, 0xc1, 0x48, 0x4e, 0xb7, 0x
 // Open reads the catalog of a volume of so many bytes. That there are no copies is no error. With an error come the
 // copies that the readable part of the catalog names.
 func Open(r io.ReaderAt, size int64) (*Volume, error) {
-	v := &Volume{r: r, size: size, stores: map[int]*store{}, left: maxBlocks}
+	v := &Volume{r: r, size: size, stores: map[int]*store{}, left: maxBlocks, lists: maxLists}
 	b := make([]byte, headerSize)
 	if n, _ := r.ReadAt(b, volumeHeader); n < len(b) || !bytes.HasPrefix(b, identifier) {
 		return v, nil
@@ -120,6 +122,9 @@ func (v *Volume) chain(at int64, kind uint32, each func(b []byte) error) error {
 	for at != 0 {
 		if seen[at] || len(seen) > maxChain {
 			return damaged("a list of blocks comes back to %#x", at)
+		}
+		if v.lists--; v.lists < 0 {
+			return damaged("more than %d blocks of lists", maxLists)
 		}
 		seen[at] = true
 		b, next, err := v.record(at, kind)

@@ -184,7 +184,7 @@ func (c *content) piece(p []byte, at int64) (int, error) {
 		return int(n), nil
 	}
 	r := c.runs[i]
-	n := min(int64(len(p)), int64(r.first+r.count)*c.v.block-at)
+	n := min(int64(len(p)), int64(r.first+r.count-block)*c.v.block-at%c.v.block)
 	if err := c.v.readAt(p[:n], r.at+at-int64(r.first)*c.v.block); err != nil {
 		return 0, err
 	}

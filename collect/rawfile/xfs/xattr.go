@@ -27,6 +27,7 @@ const (
 // Bounds of the attributes of one file.
 const (
 	maxValues     = 64 << 10 // bytes
+	maxRead       = 1 << 20  // bytes, of which some may turn out to be too many to be kept
 	maxAttributes = 4096
 	maxLeaves     = 4096
 )
@@ -108,6 +109,7 @@ func (v *Volume) leafAttributes(n *inode, f fork) (list []attribute, err error) 
 	}
 	c := &content{v: v, size: 1 << 32 * v.block, runs: runs}
 	b := make([]byte, v.block)
+	left := int64(maxRead)
 	seen := map[uint32]bool{}
 	for block := uint32(0); len(seen) < maxLeaves && len(list) < maxAttributes; {
 		if seen[block] {
@@ -123,7 +125,7 @@ func (v *Volume) leafAttributes(n *inode, f fork) (list []attribute, err error) 
 		case 0x3ebe:
 			block = be.Uint32(b[68:])
 		case 0xfbee, 0x3bee:
-			list = append(list, v.leaf(b, magic == 0x3bee, runs)...)
+			list = append(list, v.leaf(b, magic == 0x3bee, runs, &left)...)
 			if block = be.Uint32(b); block == 0 {
 				return list, nil
 			}
@@ -134,13 +136,13 @@ func (v *Volume) leafAttributes(n *inode, f fork) (list []attribute, err error) 
 	return list, nil
 }
 
-// leaf reads the attributes of a leaf (struct xfs_attr_leafblock).
-func (v *Volume) leaf(b []byte, v5 bool, runs []run) (list []attribute) {
+// leaf reads the attributes of a leaf (struct xfs_attr_leafblock), and of their values as many bytes as are left.
+func (v *Volume) leaf(b []byte, v5 bool, runs []run, left *int64) (list []attribute) {
 	count, head := int(be.Uint16(b[12:])), 32
 	if v5 {
 		count, head = int(be.Uint16(b[56:])), 80
 	}
-	for i := 0; i < count && head+8*i+8 <= len(b); i++ {
+	for i := 0; i < min(count, maxAttributes) && head+8*i+8 <= len(b); i++ {
 		e := b[head+8*i:]
 		at, flags := int(be.Uint16(e[4:])), e[6]
 		if at+9 > len(b) {
@@ -149,9 +151,14 @@ func (v *Volume) leaf(b []byte, v5 bool, runs []run) (list []attribute) {
 		v1 := b[at:]
 		if flags&attrLocal != 0 {
 			size, named := int(be.Uint16(v1)), int(v1[2])
-			if 3+named+size <= len(v1) {
-				list = append(list, attribute{flags, string(v1[3 : 3+named]), append([]byte{}, v1[3+named:3+named+size]...)})
+			if 3+named+size > len(v1) {
+				continue
 			}
+			a := attribute{flags: flags, name: string(v1[3 : 3+named])}
+			if *left -= int64(size); *left >= 0 {
+				a.value = append([]byte{}, v1[3+named:3+named+size]...)
+			}
+			list = append(list, a)
 			continue
 		}
 		first, size, named := be.Uint32(v1), int64(be.Uint32(v1[4:])), int(v1[8])
@@ -159,7 +166,7 @@ func (v *Volume) leaf(b []byte, v5 bool, runs []run) (list []attribute) {
 			continue
 		}
 		a := attribute{flags: flags, name: string(v1[9 : 9+named])}
-		if size <= maxValues {
+		if *left -= size; size <= maxValues && *left >= 0 {
 			a.value, _ = v.remote(runs, uint64(first), size, "XARM") // nil says that it cannot be read
 		}
 		list = append(list, a)
