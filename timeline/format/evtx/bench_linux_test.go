@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -132,6 +133,49 @@ func BenchmarkTimeline(b *testing.B) {
 			}
 			perCPU(b, start, b.N*len(data), events)
 		})
+	}
+}
+
+// BenchmarkPeers reads the same log with other programs, each on one processor, and says how many times their bytes a
+// second ours are: libevtx's evtxexport, where it is installed, and the program that SPOR_EVTX_PEER names, which is given
+// the file and must make JSON of every record: www.velocidex.com/golang/evtx in twenty lines.
+func BenchmarkPeers(b *testing.B) {
+	peers := map[string][]string{"evtxexport": {"evtxexport", "-f", "xml"}}
+	if peer := os.Getenv("SPOR_EVTX_PEER"); peer != "" {
+		peers[filepath.Base(peer)] = []string{peer}
+	}
+	for _, log := range benchLogs {
+		data := grown(b, log, 16<<20)
+		file := filepath.Join(b.TempDir(), "a.evtx")
+		if err := os.WriteFile(file, data, 0o600); err != nil {
+			b.Fatal(err)
+		}
+		for peer, command := range peers {
+			b.Run(log+"/"+peer, func(b *testing.B) {
+				path, err := exec.LookPath(command[0])
+				if err != nil {
+					b.Skipf("SKIPPED: %v", err)
+				}
+				var ours, theirs time.Duration
+				for b.Loop() {
+					start := cpu(b)
+					for _, err := range Format.Parse(timeline.Input{R: bytes.NewReader(data)}) {
+						if err != nil {
+							b.Fatal(err)
+						}
+					}
+					ours += cpu(b) - start
+					cmd := exec.CommandContext(b.Context(), path, append(command[1:], file)...)
+					cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+					if err := cmd.Run(); err != nil {
+						b.Fatal(err)
+					}
+					theirs += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+				}
+				b.ReportMetric(float64(b.N*len(data))/1e6/theirs.Seconds(), "MB/cpu-s")
+				b.ReportMetric(theirs.Seconds()/ours.Seconds(), "times-slower")
+			})
+		}
 	}
 }
 
