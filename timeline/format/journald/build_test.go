@@ -117,6 +117,9 @@ func (w *writer) entry(at uint64, fields ...string) {
 		}
 	}
 	w.entries = append(w.entries, w.object(kindEntry, 0, rest))
+	if n == 10 {
+		w.object(kindTag, 0, make([]byte, 48)) // as a sealed journal has them
+	}
 	for off, v := range map[int]uint64{152: n, 160: n, 168: 1, 192: at, 200: n * 1000} {
 		le.PutUint64(w.b[off:], v)
 	}

@@ -71,7 +71,7 @@ type header struct {
 	tables         [2]int // sizes of the data and field hash tables
 	lastNumber     uint64 // of an entry
 	lastTime       uint64 // µs since 1970
-	archived       bool
+	closed         bool // offline or archived: nobody writes to it
 }
 
 func readHeader(b []byte) header {
@@ -80,7 +80,7 @@ func readHeader(b []byte) header {
 		keyed: flags&flagKeyed != 0, compact: flags&flagCompact != 0, id: [16]byte(b[24:40]),
 		size: int64(le.Uint64(b[88:])), tail: int64(le.Uint64(b[136:])),
 		tables:     [2]int{int(le.Uint64(b[112:])), int(le.Uint64(b[128:]))},
-		lastNumber: le.Uint64(b[160:]), lastTime: le.Uint64(b[192:]), archived: b[16] == 2,
+		lastNumber: le.Uint64(b[160:]), lastTime: le.Uint64(b[192:]), closed: b[16] != 1,
 	}
 }
 
@@ -126,7 +126,7 @@ func (j *journal) run() {
 		return
 	}
 	j.header = readHeader(b)
-	if j.archived && j.lastTime != 0 && j.lastTime < j.since {
+	if j.closed && j.lastTime != 0 && j.lastTime < j.since {
 		return
 	}
 	if j.header.size < headerLeast || j.header.size > headerMost || j.header.size%8 != 0 {

@@ -216,10 +216,18 @@ func TestMutants(t *testing.T) {
 	if os.Getenv("SPOR_LONG") != "" {
 		n = 10_000
 	}
+	var samples [][]byte
+	for _, l := range layouts {
+		samples = append(samples, bytes.Repeat(l.login("gunnar", loggedIn), 20))
+	}
+	for _, name := range []string{"Velocidex-velociraptor/wtmp.1", "log2timeline-plaso/utmp/utmp_aarch64", "log2timeline-plaso/utmp/utmp_x86_64", "util-linux-util-linux/utmp/wtmp-ipv6.BE"} {
+		if b, err := os.ReadFile(filepath.Join(corpusDir(), "utmp", name)); err == nil {
+			samples = append(samples, b)
+		}
+	}
 	rnd := rand.New(rand.NewSource(1))
 	for range n {
-		l := layouts[rnd.Intn(len(layouts))]
-		b := bytes.Repeat(l.login("gunnar", loggedIn), 20)
+		b := bytes.Clone(samples[rnd.Intn(len(samples))])
 		switch at := rnd.Intn(len(b)); rnd.Intn(3) {
 		case 0:
 			b = b[:at]
