@@ -212,7 +212,7 @@ func packLZ4(b []byte) []byte {
 }
 
 // began is when the journals of the tests begin, in µs.
-const began = 1_780_000_000_000_000
+const began uint64 = 1_780_000_000_000_000
 
 // journalOf makes a journal of n entries as a server has them.
 func journalOf(t testing.TB, l layout, n int) []byte {
@@ -234,7 +234,7 @@ func journalOf(t testing.TB, l layout, n int) []byte {
 				program, body = "java", long+fmt.Sprint(i)
 			}
 		}
-		at := uint64(began + i*250_000)
+		at := began + uint64(i)*250_000
 		w.entry(
 			at, "_TRANSPORT=syslog", fmt.Sprintf("PRIORITY=%d", 3+i%4), "SYSLOG_FACILITY=4", "SYSLOG_IDENTIFIER="+program, fmt.Sprintf("_PID=%d", 1000+i/8),
 			"_UID=0", "_GID=0", "_COMM="+program, "_EXE=/usr/sbin/"+program, "_CMDLINE=/usr/sbin/"+program+" -D", "_CAP_EFFECTIVE=1ffffffffff",

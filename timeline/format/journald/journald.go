@@ -71,7 +71,7 @@ type header struct {
 	tables         [2]int // sizes of the data and field hash tables
 	lastNumber     uint64 // of an entry
 	lastTime       uint64 // µs since 1970
-	closed         bool // offline or archived: nobody writes to it
+	closed         bool   // offline or archived: nobody writes to it
 }
 
 func readHeader(b []byte) header {

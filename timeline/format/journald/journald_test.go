@@ -120,7 +120,7 @@ func TestDamage(t *testing.T) {
 	l := layout{keyed: true, compact: true, pack: packedZstd}
 	w := newWriter(t, l)
 	for i := range n {
-		w.entry(uint64(began+i), "_HOSTNAME=h", fmt.Sprintf("MESSAGE=words %d", i), "SYSLOG_IDENTIFIER=a")
+		w.entry(began+uint64(i), "_HOSTNAME=h", fmt.Sprintf("MESSAGE=words %d", i), "SYSLOG_IDENTIFIER=a")
 	}
 	entries := slices.Clone(w.entries)
 	words := w.data["MESSAGE=words 50"]
@@ -164,7 +164,7 @@ func TestDamage(t *testing.T) {
 func TestSince(t *testing.T) {
 	b := journalOf(t, layout{keyed: true}, 100)
 	for _, tt := range []struct{ after, want int }{{0, 100}, {40, 60}, {200, 0}} {
-		in := timeline.Input{R: bytes.NewReader(b), Size: int64(len(b)), Since: time.UnixMicro(int64(began + tt.after*250_000))}
+		in := timeline.Input{R: bytes.NewReader(b), Size: int64(len(b)), Since: time.UnixMicro(int64(began) + int64(tt.after)*250_000)}
 		n := 0
 		for _, err := range Format.Parse(in) {
 			if err != nil {
