@@ -11,7 +11,7 @@ import (
 )
 
 // Rules are all that is looked for. Techniques are of ATT&CK v15 (attack.mitre.org).
-var Rules = slices.Concat(general, linuxState, lasting, windowsState, windowsRunning, logs)
+var Rules = slices.Concat(general, linuxState, lasting, windowsState, windowsRunning, logs, webRules)
 
 var general = []*Rule{
 	{
