@@ -31,7 +31,8 @@ var layers = []layer{
 	{"timeline/lines", nil},
 	{"timeline/dates", nil},
 	{"timeline/textlog", []string{"timeline", "timeline/dates", "timeline/lines"}},
-	{"timeline/format/...", []string{"artifacts", "artifacts/hive", "timeline", "timeline/dates", "timeline/format/...", "timeline/lines", "timeline/textlog"}},
+	{"timeline/format/...", []string{"artifacts", "artifacts/hive", "timeline", "timeline/dates", "timeline/format/...", "timeline/lines", "timeline/sqlite", "timeline/textlog"}},
+	{"timeline/sqlite", []string{"timeline"}},
 	{"timeline/...", []string{"artifacts", "timeline", "timeline/format/..."}},
 	{"detect/...", []string{"artifacts", "timeline", "detect/..."}},
 	{"upload/...", []string{"upload/..."}},
@@ -65,7 +66,7 @@ var direct = []struct {
 		why:     "nothing executes a program of the host",
 	},
 	{
-		pkgs:    []string{"timeline/format/..."},
+		pkgs:    []string{"timeline/format/...", "timeline/sqlite"},
 		imports: []string{"os", "os/...", "syscall", "net", "net/http", "path/filepath", "golang.org/x/sys/..."},
 		why:     "a parser gets bytes and knows nothing of where they came from",
 	},
