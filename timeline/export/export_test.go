@@ -207,19 +207,20 @@ func TestParquet(t *testing.T) {
 	if r := rows[2]; r.Datetime != nil || r.Timestamp != 0 || r.Desc != "Not a time" {
 		t.Errorf("no time: %+v", r)
 	}
+	const group = 1000
 	many := func(yield func(timeline.Event, error) bool) {
-		for i := range 2*rowsHeld + 1 {
+		for i := range 2*group + 1 {
 			if !yield(timeline.Event{Time: at.Add(time.Duration(i) * time.Second), Message: "m", Type: "t", Offset: int64(i)}, nil) {
 				return
 			}
 		}
 	}
 	var b bytes.Buffer
-	if err := Parquet(&b, many); err != nil {
+	if err := writeParquet(&b, many, group); err != nil {
 		t.Fatal(err)
 	}
 	f, err := parquet.OpenFile(bytes.NewReader(b.Bytes()), int64(b.Len()))
-	if err != nil || f.NumRows() != 2*rowsHeld+1 || len(f.RowGroups()) != 3 {
+	if err != nil || f.NumRows() != 2*group+1 || len(f.RowGroups()) != 3 {
 		t.Errorf("%d rows in %d groups, %v", f.NumRows(), len(f.RowGroups()), err)
 	}
 }

@@ -33,7 +33,11 @@ const rowsHeld = 100_000
 // Parquet writes Apache Parquet (github.com/apache/parquet-format), compressed with zstd: for DuckDB, pandas, Spark. The
 // record's own fields are JSON in the last column: fields->>'username'.
 func Parquet(w io.Writer, events iter.Seq2[timeline.Event, error]) error {
-	out := parquet.NewGenericWriter[parquetRow](w, parquet.MaxRowsPerRowGroup(rowsHeld), parquet.Compression(&zstd.Codec{}), parquet.CreatedBy("spor", "", ""))
+	return writeParquet(w, events, rowsHeld)
+}
+
+func writeParquet(w io.Writer, events iter.Seq2[timeline.Event, error], group int64) error {
+	out := parquet.NewGenericWriter[parquetRow](w, parquet.MaxRowsPerRowGroup(group), parquet.Compression(&zstd.Codec{}), parquet.CreatedBy("spor", "", ""))
 	batch := make([]parquetRow, 0, 256)
 	for e, err := range events {
 		if err != nil {
