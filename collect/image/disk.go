@@ -73,6 +73,13 @@ func (d *disk) host(name string) (*artifacts.Host, error) {
 	for _, v := range rest {
 		say(artifacts.Skipped, "%s (%s) is not read", v.name, v.kind)
 	}
+	const most = 'Z' - 'C' + 1
+	if len(good) > most {
+		for _, v := range good[most:] {
+			say(artifacts.Skipped, "%s (%s) is not read: there are more volumes than letters", v.name, v.kind)
+		}
+		good = good[:most]
+	}
 	tree, err := letters(good)
 	if err != nil {
 		return nil, err
@@ -163,10 +170,10 @@ func reasons(limits []artifacts.Outcome) string {
 	return strings.Join(words, "; ")
 }
 
-// letters opens the volumes under the letters they get, C: first.
+// letters opens the volumes, of which there are no more than letters, under those they get, C: first.
 func letters(all []volume) (drives, error) {
 	var d drives
-	for i, v := range all[:min(len(all), 'Z'-'C'+1)] {
+	for i, v := range all {
 		tree, _, err := v.drive(string(rune('C'+i)) + ":")
 		if err != nil {
 			return nil, err

@@ -127,12 +127,14 @@ func (f *file) Details() (artifacts.Details, error) {
 	return ask(f, "details", detailed.Details)
 }
 
-// Close implements io.Closer. It does not wait.
+// Close implements io.Closer. A FUSE is told of it, and may not answer (FUSE_FLUSH).
 func (f *file) Close() error {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.stuck != nil {
+	stuck := f.stuck
+	f.mu.Unlock()
+	if stuck != nil {
 		return nil
 	}
-	return f.in.Close()
+	_, err := wait(f.files, "close", f.path, func() (struct{}, error) { return struct{}{}, f.in.Close() }, nil)
+	return err
 }

@@ -35,7 +35,7 @@ func (s sleepy) Readlink(p artifacts.Path) (artifacts.Path, error) {
 
 func (s sleepy) Open(p artifacts.Path) (artifacts.File, error) {
 	time.Sleep(s[p])
-	return &drowsy{Reader: strings.NewReader("hello"), takes: s[p+"!"]}, nil
+	return &drowsy{Reader: strings.NewReader("hello"), takes: s[p+"!"], ends: s[p+"."]}, nil
 }
 
 func (sleepy) Mount(artifacts.Path) (artifacts.Mount, bool) { return artifacts.Mount{}, false }
@@ -44,6 +44,7 @@ func (sleepy) Mount(artifacts.Path) (artifacts.Mount, bool) { return artifacts.M
 type drowsy struct {
 	*strings.Reader
 	takes  time.Duration
+	ends   time.Duration // closing it
 	closed bool
 }
 
@@ -56,6 +57,7 @@ func (d *drowsy) Stat() (artifacts.Stat, error) { return artifacts.Stat{Size: 5}
 func (d *drowsy) Method() string                { return "read" }
 
 func (d *drowsy) Close() error {
+	time.Sleep(d.ends)
 	d.closed = true
 	return nil
 }
@@ -140,5 +142,22 @@ func TestBudget(t *testing.T) {
 			t.Errorf("%d calls were left behind, want %d", behind, maxBehind)
 		}
 		time.Sleep(48 * time.Hour)
+	})
+}
+
+// TestCloseHangs holds that a file whose server does not answer that it is closed is left behind as others are.
+func TestCloseHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := New(sleepy{"/x.": time.Hour}, func(string, artifacts.Path) bool { return true })
+		in, err := f.Open("/x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		err = in.Close()
+		if took := time.Since(begun); !errors.Is(err, os.ErrDeadlineExceeded) || took > longest {
+			t.Errorf("%v after %v, want %v within %v", err, took, os.ErrDeadlineExceeded, longest)
+		}
+		time.Sleep(2 * time.Hour)
 	})
 }

@@ -263,24 +263,36 @@ func (o *Offline) load(file artifacts.Path) (*hive.Hive, error) {
 	if err == nil && !h.Dirty {
 		return h, nil
 	}
+	open := []source{r}
 	var logs []io.ReaderAt
 	for _, name := range logNames {
-		if log, n, err := o.reader(file + name); err == nil && n > 0 {
-			logs = append(logs, log)
+		if log, _, err := o.reader(file + name); err == nil {
+			open, logs = append(open, log), append(logs, log)
 		}
 	}
-	return hive.Open(r, size, logs...)
+	if h, err = hive.Open(r, size, logs...); err != nil {
+		for _, f := range open {
+			f.Close()
+		}
+	}
+	return h, err
+}
+
+// A source is an open file that can be read from any place on.
+type source interface {
+	io.ReaderAt
+	io.Closer
 }
 
 var errNoReaderAt = errors.New("cannot be read from any place on")
 
 // reader opens a file for as long as the registry is in use.
-func (o *Offline) reader(file artifacts.Path) (io.ReaderAt, int64, error) {
+func (o *Offline) reader(file artifacts.Path) (source, int64, error) {
 	f, err := o.files.Open(file)
 	if err != nil {
 		return nil, 0, err
 	}
-	at, ok := f.(io.ReaderAt)
+	at, ok := f.(source)
 	st, err := f.Stat()
 	if err == nil && !ok {
 		err = errNoReaderAt

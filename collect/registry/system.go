@@ -28,6 +28,9 @@ const (
 	keyFirmware    = machine + `\SYSTEM\HardwareConfig\Current`
 )
 
+// maxVariables bounds the system's variables; Windows has some thirty.
+const maxVariables = 1000
+
 // Environ gives the system's variables as the registry has them. The environment of a process is not asked: that is of
 // whoever started it, and may be 32-bit, a service's, or made up. Windir is the folder of Windows.
 func Environ(reg artifacts.Registry, windir string, note func(artifacts.Outcome)) map[string]string {
@@ -59,7 +62,11 @@ func Environ(reg artifacts.Registry, windir string, note func(artifacts.Outcome)
 	set("public", profiles.String("public"))
 	set("profilesdirectory", profiles.String("profilesdirectory"))
 	variables := read(keyEnvironment)
-	for name := range variables {
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		if len(vars) == maxVariables {
+			note(artifacts.Outcome{Path: keyEnvironment, Status: artifacts.Truncated, Reason: fmt.Sprintf("more than %d variables", maxVariables)})
+			break
+		}
 		set(name, variables.String(name))
 	}
 	vars["programfiles(x86)"] = vars["programfilesx86"]
@@ -107,9 +114,10 @@ func profiles(h *artifacts.Host, name func(sid string) string, note func(artifac
 func unlisted(h *artifacts.Host, known []artifacts.User) (more []artifacts.User) {
 	dir := artifacts.Path(cmp.Or(h.Environ["profilesdirectory"], h.Environ["systemdrive"]+`\Users`))
 	entries, _ := h.Files.ReadDir(dir) // those that can be listed
+	has := homes(known)
 	for _, e := range entries {
 		home := artifacts.Windows.Join(dir, e.Name)
-		if e.Kind == artifacts.Directory && !hasHome(known, home) && !strings.EqualFold(e.Name, "All Users") {
+		if e.Kind == artifacts.Directory && !has[folded(home)] && !strings.EqualFold(e.Name, "All Users") {
 			more = append(more, artifacts.User{Name: e.Name, Home: home})
 		}
 	}
@@ -120,14 +128,16 @@ func unlisted(h *artifacts.Host, known []artifacts.User) (more []artifacts.User)
 	return more
 }
 
-func hasHome(users []artifacts.User, home artifacts.Path) bool {
+// homes are the folders of users, whose case does not matter.
+func homes(users []artifacts.User) map[string]bool {
+	all := make(map[string]bool, len(users))
 	for i := range users {
-		if strings.EqualFold(string(users[i].Home), string(home)) {
-			return true
-		}
+		all[folded(users[i].Home)] = true
 	}
-	return false
+	return all
 }
+
+func folded(p artifacts.Path) string { return strings.ToLower(string(p)) }
 
 // Version fills in what the system calls itself and its number, from the key of its version and, where that does not
 // tell (before Windows 10), from the text CurrentVersion.
@@ -190,8 +200,9 @@ func Describe(h *artifacts.Host, note func(artifacts.Outcome)) {
 		o.AddUser(u.ID, u.Home)
 	}
 	h.Users = append(h.Users, unlisted(h, h.Users)...)
+	has := homes(h.Users)
 	for _, u := range guessed { // the accounts of services
-		if !hasHome(h.Users, u.Home) {
+		if !has[folded(u.Home)] {
 			h.Users = append(h.Users, u)
 		}
 	}

@@ -19,6 +19,22 @@ func MappedFile(process windows.Handle, at uintptr) string {
 	return Decode(buf[:r])
 }
 
+// A Region is MEMORY_BASIC_INFORMATION (winnt.h). That of x/sys has a number of a partition in it, which 32-bit systems
+// have not: there all behind it would be read from the wrong place.
+type Region struct {
+	Base, AllocationBase uintptr
+	AllocationProtect    uint32
+	Size                 uintptr // bytes
+	State, Protect, Type uint32
+}
+
+// RegionAt gives the region of a process's memory that an address lies in, for a handle with PROCESS_QUERY_INFORMATION;
+// false behind the last one.
+func RegionAt(process windows.Handle, at uintptr) (r Region, ok bool) {
+	err := windows.VirtualQueryEx(process, at, (*windows.MemoryBasicInformation)(unsafe.Pointer(&r)), unsafe.Sizeof(r))
+	return r, err == nil && r.Size > 0 && r.Base+r.Size > at
+}
+
 // Devices asks which volume each drive letter stands for.
 func Devices() DeviceNames {
 	all := DeviceNames{}

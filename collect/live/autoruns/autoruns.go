@@ -58,6 +58,7 @@ type Entry struct {
 const (
 	maxKeys    = 100_000
 	maxEntries = 50_000
+	maxUsers   = 2000
 	maxLine    = 8 << 10 // bytes of a command that are kept
 	maxTexts   = 256     // texts of one value, and libraries that they name
 )
@@ -134,7 +135,7 @@ func (c *collector) settle(all []place) {
 		winapi.Say(c.rec, "", artifacts.Absent, "looked for, and nothing there: "+strings.Join(none, ", "))
 	}
 	if c.cut {
-		winapi.Say(c.rec, "", artifacts.Truncated, fmt.Sprintf("more than %d keys or %d entries", maxKeys, maxEntries))
+		winapi.Say(c.rec, "", artifacts.Truncated, fmt.Sprintf("more than %d keys, %d entries or %d users", maxKeys, maxEntries, maxUsers))
 	}
 }
 
@@ -160,6 +161,10 @@ func (c *collector) loadUsers() {
 			continue
 		}
 		names[key] = true
+		if len(c.users) == maxUsers {
+			c.cut = true
+			break
+		}
 		u := user{sid: sid, name: sid, vars: c.host.Environ}
 		for _, known := range c.host.Users {
 			if strings.EqualFold(known.ID, sid) {

@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"strings"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/windows"
 
@@ -130,19 +129,19 @@ func mappings(process windows.Handle) (list []procfs.Mapping, known map[uint64]a
 	const committed = 0x1000
 	known = map[uint64]attributes{}
 	devices := winapi.Devices()
-	var m windows.MemoryBasicInformation
 	for at := uintptr(0); len(list) < 1<<20; {
-		if windows.VirtualQueryEx(process, at, &m, unsafe.Sizeof(m)) != nil || m.RegionSize == 0 || m.BaseAddress+m.RegionSize <= at {
+		m, ok := winapi.RegionAt(process, at)
+		if !ok {
 			break
 		}
-		at = m.BaseAddress + m.RegionSize
+		at = m.Base + m.Size
 		if m.State != committed {
 			continue
 		}
-		r := procfs.Mapping{Start: uint64(m.BaseAddress), End: uint64(at), Perms: permissions(m.Protect)}
+		r := procfs.Mapping{Start: uint64(m.Base), End: uint64(at), Perms: permissions(m.Protect)}
 		if m.Type != memPrivate {
 			r.Inode = 1
-			r.Path = artifacts.Path(devices.Path(winapi.MappedFile(process, m.BaseAddress)))
+			r.Path = artifacts.Path(devices.Path(winapi.MappedFile(process, m.Base)))
 		}
 		list = append(list, r)
 		known[r.Start] = attributes{uint64(m.AllocationBase), m.AllocationProtect, m.Protect, m.Type}

@@ -19,6 +19,7 @@ import (
 
 const (
 	patience   = 10 * time.Second // for one process
+	maxHung    = 12               // processes, each of which costs patience and a thread
 	maxModules = 10_000           // of one process
 	maxRegions = 1 << 20          // of its memory
 	maxLooking = 4 * time.Minute  // for hashes and signatures of all files
@@ -33,7 +34,7 @@ func libraries(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) e
 	}
 	devices := winapi.Devices()
 	found := map[string]*Library{} // by path in lower case
-	refused := map[string]int{}
+	refused, hung := map[string]int{}, 0
 	for _, p := range running {
 		if p.PID == 0 || p.PID == 4 { // no program is loaded there
 			continue
@@ -42,14 +43,22 @@ func libraries(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) e
 			rec.Note(artifacts.Outcome{Status: artifacts.Skipped, Reason: fmt.Sprintf("%s (%d) is not opened: it keeps the passwords", p.Name, p.PID)})
 			continue
 		}
+		if hung == maxHung {
+			refused["not asked: the system did not answer for others"]++
+			continue
+		}
 		var m mapped
-		if err := winapi.Within(ctx, patience, func() { m = ask(uint32(p.PID), devices) }); err != nil {
-			m.err = err
+		err := winapi.Within(ctx, patience, func() { m = ask(uint32(p.PID), devices) })
+		if errors.Is(err, winapi.ErrHangs) {
+			hung++
 		}
-		if m.err != nil {
-			refused[m.err.Error()]++
+		if err == nil { // else m may still be written to
+			err = m.err
+			m.merge(found, p.PID)
 		}
-		m.merge(found, p.PID)
+		if err != nil {
+			refused[err.Error()]++
+		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -163,18 +172,18 @@ func list(pid uint32) ([]string, error) {
 func images(process windows.Handle, devices winapi.DeviceNames) []string {
 	const memImage = 0x1000000
 	var all []string
-	var m windows.MemoryBasicInformation
 	last := uintptr(0)
 	for at, n := uintptr(0), 0; n < maxRegions; n++ {
-		if windows.VirtualQueryEx(process, at, &m, unsafe.Sizeof(m)) != nil || m.RegionSize == 0 || m.BaseAddress+m.RegionSize <= at {
+		m, ok := winapi.RegionAt(process, at)
+		if !ok {
 			break
 		}
-		at = m.BaseAddress + m.RegionSize
+		at = m.Base + m.Size
 		if m.Type != memImage || m.AllocationBase == last {
 			continue
 		}
 		last = m.AllocationBase
-		if name := winapi.MappedFile(process, m.BaseAddress); name != "" {
+		if name := winapi.MappedFile(process, m.Base); name != "" {
 			all = append(all, devices.Path(name))
 		}
 	}

@@ -81,9 +81,10 @@ func proxies(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) err
 	const users = `HKEY_USERS`
 	const settings = `\Software\Microsoft\Windows\CurrentVersion\Internet Settings`
 	var p Proxy
-	var err error
-	if late := winapi.Within(ctx, patience, func() { p, err = winHTTP() }); late != nil {
-		err = late
+	var refused error
+	err := winapi.Within(ctx, patience, func() { p, refused = winHTTP() })
+	if err == nil { // else they may still be written to
+		err = refused
 	}
 	if err != nil {
 		rec.Note(artifacts.Outcome{Status: winapi.Status(err), Reason: "winhttp: " + err.Error()})

@@ -47,10 +47,12 @@ func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) err
 		{"connections", func() ([]Record, error) { return connections(1) }}, // RESOURCE_CONNECTED
 	}
 	for _, s := range sources {
+		var asked []Record
+		var refused error
 		var all []Record
-		var err error
-		if late := winapi.Within(ctx, patience, func() { all, err = s.ask() }); late != nil {
-			all, err = nil, late
+		err := winapi.Within(ctx, patience, func() { asked, refused = s.ask() })
+		if err == nil { // else they may still be written to
+			all, err = asked, refused
 		}
 		if err != nil {
 			failed++

@@ -67,9 +67,12 @@ func registered(ctx context.Context) ([]serviceTask, error) {
 }
 
 type walker struct {
-	ctx context.Context
-	all []serviceTask
+	ctx  context.Context
+	all  []serviceTask
+	size int // of the definitions, bytes
 }
+
+var errLong = errors.New("longer than we keep")
 
 func (w *walker) folder(folder *com.Object, depth int) error {
 	if depth > maxDepth || len(w.all) > maxTasks {
@@ -87,7 +90,11 @@ func (w *walker) folder(folder *com.Object, depth int) error {
 			return err
 		}
 		defer t.Release()
-		w.all = append(w.all, describe(t))
+		s := describe(t)
+		if w.size += len(s.xml); w.size > 2*maxAll {
+			s.xml, s.errors = "", append(s.errors, "definition: "+errLong.Error())
+		}
+		w.all = append(w.all, s)
 		return context.Cause(w.ctx)
 	})
 	if err != nil {
@@ -138,5 +145,9 @@ func describe(t *com.Object) serviceTask {
 	}
 	s.xml, err = t.Text(getXML)
 	fail("definition", err)
+	if len(s.xml) > maxFile {
+		s.xml = ""
+		fail("definition", errLong)
+	}
 	return s
 }

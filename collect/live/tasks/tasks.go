@@ -77,7 +77,8 @@ type Action struct {
 const (
 	maxTasks  = 50_000
 	maxDepth  = 30
-	maxFile   = 1 << 20 // bytes of one task's XML
+	maxFile   = 1 << 20  // bytes of one task's XML
+	maxAll    = 32 << 20 // bytes of definitions that are kept
 	cacheTree = `HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Schedule\TaskCache\Tree`
 	cacheTask = `HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Schedule\TaskCache\Tasks`
 )
@@ -87,11 +88,12 @@ type collector struct {
 	host *artifacts.Host
 	rec  artifacts.Recorder
 	all  map[string]*Task // by path in lower case
+	room int              // bytes of definitions that may still be kept
 	cut  bool
 }
 
 func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) error {
-	c := &collector{ctx: ctx, host: h, rec: rec, all: map[string]*Task{}}
+	c := &collector{ctx: ctx, host: h, rec: rec, all: map[string]*Task{}, room: maxAll}
 	service, disk, registry := c.fromService(), c.fromDisk(), c.fromRegistry()
 	if !service && !disk && !registry {
 		return errors.New("neither the service, nor the disk, nor the registry lists tasks")
@@ -167,8 +169,26 @@ func sameAction(a, b Action) bool {
 	return a.Kind == b.Kind && strings.EqualFold(plain(a.Command), plain(b.Command)) && (a.Kind != "exec" || plain(a.Arguments) == plain(b.Arguments))
 }
 
+// size is how much a definition takes, in bytes.
+func (d *definition) size() int {
+	n := len(d.Author) + len(d.Date) + len(d.Description) + len(d.User)
+	for _, a := range d.Actions {
+		n += len(a.Command) + len(a.Arguments) + len(a.Folder)
+	}
+	for _, s := range d.Triggers {
+		n += len(s)
+	}
+	return n
+}
+
 // define takes over a definition, or says that it is another than the one that is known.
-func (t *Task) define(d definition, from string) {
+func (c *collector) define(t *Task, d definition, from string) {
+	if c.room -= d.size(); c.room < 0 {
+		if len(t.Errors) < maxActions {
+			t.Errors = append(t.Errors, "definition of the "+from+": not kept, as those of all tasks are more than we keep")
+		}
+		return
+	}
 	if t.From != "" {
 		if !slices.EqualFunc(t.Actions, d.Actions, sameAction) {
 			t.Differs = strings.TrimPrefix(t.Differs+", "+from, ", ")
@@ -209,7 +229,7 @@ func (c *collector) fromService() bool {
 		if err != nil {
 			t.Errors = append(t.Errors, "definition of the service: "+err.Error())
 		}
-		t.define(d, "service")
+		c.define(t, d, "service")
 	}
 	switch {
 	case err != nil:
@@ -278,7 +298,7 @@ func (c *collector) file(p artifacts.Path, path string) {
 	if err == nil {
 		var d definition
 		if d, err = parse(text); err == nil {
-			t.define(d, "file")
+			c.define(t, d, "file")
 		}
 	}
 	if err != nil {
@@ -382,7 +402,7 @@ func (c *collector) cached(p artifacts.Path, path string, key *artifacts.Registr
 		t.Author, t.Date, t.Description = stored.String("author"), stored.String("date"), stored.String("description")
 	}
 	d := definition{Actions: actions, Author: t.Author, Date: t.Date, Description: t.Description}
-	t.define(d, "registry")
+	c.define(t, d, "registry")
 }
 
 // server is the file of a COM class that a task starts.

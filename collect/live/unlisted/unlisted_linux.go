@@ -95,7 +95,11 @@ func volume(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, m pr
 func open(m procfs.MountInfo) (*os.File, int64, error) {
 	var first error
 	for _, name := range []string{m.Source, "/dev/block/" + m.Device} {
-		fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+		const flags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK
+		fd, err := unix.Open(name, flags|unix.O_NOATIME, 0) // the access time of the device file stays as it is
+		if errors.Is(err, unix.EPERM) {
+			fd, err = unix.Open(name, flags, 0)
+		}
 		if err != nil {
 			first = cmp.Or(first, err)
 			continue
@@ -209,9 +213,13 @@ func (s *search) confirm(ctx context.Context, dir artifacts.Path, missing []stri
 	other := 0
 	var node tree.Node
 	for range rounds {
-		time.Sleep(pause)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
 		top, err := s.top()
-		if err != nil || ctx.Err() != nil {
+		if err != nil {
 			return nil
 		}
 		if node, err = descend(top, s.below(dir)); err != nil {
