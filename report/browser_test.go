@@ -110,6 +110,62 @@ func TestBrowser(t *testing.T) {
 	b.looks(t)
 }
 
+// TestBrowserHostile puts into everything the host has a say in what would run, fetch or deceive, and waits for it to.
+func TestBrowserHostile(t *testing.T) {
+	b := newBrowser(t)
+	evil := `<script>window.owned=1</script><img src=x onerror="window.owned=2"><svg/onload=alert(3)>"'` + "`" + `${owned=4}</script><!--]]><iframe src=//evil.example></iframe><a href="javascript:owned=5">` + "\u202egnp.exe\u200b\x00\x1b[2J\r\n\v\u2028{{.}}"
+	b.open(written(t, made(t, evil)))
+	b.eval(`document.getElementById("viewer-list").focus()`, nil)
+	b.key("End", 0)
+	for range 40 {
+		b.key("ArrowUp", 0)
+	}
+	for _, id := range []string{"viewer-parser", "viewer-type", "viewer-finding"} {
+		b.eval(fmt.Sprintf(`{const x = document.getElementById(%q); x.selectedIndex = x.length - 1; x.dispatchEvent(new Event("change"))}`, id), nil)
+	}
+	b.eval(`{const x = document.getElementById("viewer-search"); x.value = "<script>"; x.dispatchEvent(new Event("input"))}`, nil)
+	b.eval(`new Promise((r) => setTimeout(r, 300))`, nil)
+	for expression, want := range map[string]string{
+		`window.owned`: "undefined",
+		`document.querySelectorAll("iframe, img, #viewer script, #viewer svg, [onerror], [onload]").length`: "0",
+		`[...document.links].filter((a) => !/^file:/.test(a.href)).length`:                                  "0",
+		`/[\u0000-\u0008\u000b-\u001f\u007f\u200b\u202e\u2028]/.test(document.body.innerText)`:              "false",
+		`document.getElementById("viewer-rows").textContent.includes("<script>window.owned=1</script>")`:    "true",
+	} {
+		if got := b.text(expression); got != want {
+			t.Errorf("%s is %s, want %s", expression, got, want)
+		}
+	}
+	b.quiet()
+}
+
+// TestBrowserCase opens a page of two hosts.
+func TestBrowserCase(t *testing.T) {
+	b := newBrowser(t)
+	other := made(t, "")
+	for _, name := range []string{"manifest.json", "timeline.jsonl"} {
+		other[name].Data = bytes.ReplaceAll(other[name].Data, []byte("fs01"), []byte("dc02"))
+	}
+	other["manifest.json"].Data = bytes.Replace(other["manifest.json"].Data, []byte("TLP:AMBER"), []byte("TLP:RED"), 1)
+	b.open(written(t, made(t, ""), other))
+	for expression, want := range map[string]string{
+		`document.getElementById("viewer-status").textContent`:                                                               "45,042 of 45,042 events",
+		`document.querySelector(".tlp b").textContent`:                                                                       "TLP:RED",
+		`document.querySelectorAll(".hosts section").length`:                                                                 "2",
+		`document.querySelectorAll(".finding").length`:                                                                       "10",
+		`document.getElementById("viewer-host").length`:                                                                      "3",
+		`new Set([...document.querySelectorAll("[id]")].map((e) => e.id)).size === document.querySelectorAll("[id]").length`: "true",
+	} {
+		if got := b.text(expression); got != want {
+			t.Errorf("%s is %q, want %q", expression, got, want)
+		}
+	}
+	b.eval(`{const x = document.getElementById("viewer-host"); x.value = "dc02"; x.dispatchEvent(new Event("change"))}`, nil)
+	b.until(`document.getElementById("viewer-status").textContent === "22,521 of 45,042 events"`)
+	b.picture("case")
+	b.quiet()
+}
+
 // looks takes pictures in the dark and in print; what must not be seen there is checked.
 func (b *browser) looks(t *testing.T) {
 	t.Helper()

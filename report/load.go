@@ -32,7 +32,8 @@ type Input struct {
 	Faults    []string // what of the folder could not be read, and why
 	Cut       []string // what was longer than the bounds allow
 
-	folder fs.FS // to read the events again
+	folder  fs.FS // to read the events again
+	reduced bool  // by Reduce
 }
 
 // Bounds of what is read of a folder, and shown.

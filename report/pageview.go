@@ -43,6 +43,9 @@ func newPageView(hosts []*Input, viewer *viewer, t *texts) *pageView {
 			v.end = end
 		}
 	}
+	if hosts[0].reduced {
+		v.Shared = t.Shared
+	}
 	v.Case, v.Name = strings.Join(compact(cases...), ", "), strings.Join(names, ", ")
 	v.mark(hosts)
 	v.findings(hosts, viewer)
@@ -129,15 +132,16 @@ func (v *pageView) finding(f *findingRecord) finding {
 type items struct {
 	names    map[string]bool
 	byOrigin map[artifacts.Path]string
+	sums     map[artifacts.Path]string // SHA-256
 }
 
 func newItems(in *Input) *items {
-	l := &items{map[string]bool{}, map[artifacts.Path]string{}}
+	l := &items{map[string]bool{}, map[artifacts.Path]string{}, map[artifacts.Path]string{}}
 	for i := range in.Manifest.Entries {
 		e := &in.Manifest.Entries[i]
 		l.names[e.Name] = true
 		if e.Origin != "" {
-			l.byOrigin[e.Origin] = e.Name
+			l.byOrigin[e.Origin], l.sums[e.Origin] = e.Name, e.SHA256
 		}
 	}
 	return l

@@ -47,6 +47,8 @@ type texts struct {
 	Custody, CustodyNote, Step, Who, Detail, Signer, SignerNote, Recipients, Digest, Options, Commit string
 
 	Faults, Cut string
+
+	Shared, Indicators, About string
 }
 
 // languages are the pages that can be written, by the tag of the language.

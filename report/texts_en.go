@@ -136,4 +136,7 @@ var english = texts{
 	SignerNote: "Compare with what the operator read out. The key was made for this run; its private half is gone.", Recipients: "Sealed to", Digest: "SHA-256", Options: "Command line", Commit: "commit",
 
 	Faults: "Of this folder could not be read", Cut: "Longer than this page shows",
+
+	Shared:     "For handing on: the reporter is left out, and so are single events, accounts, screens and custody. Names of people, hosts, domains and organisations, mail addresses and the hosts' own addresses are replaced, each by the same word throughout.",
+	Indicators: "Indicators", About: "about",
 }

@@ -136,4 +136,7 @@ var icelandic = texts{
 	SignerNote: "Berið saman við það sem lesið var upp á vettvangi. Lykillinn var gerður fyrir þessa söfnun eina og leynihluti hans er ekki lengur til.", Recipients: "Innsiglað fyrir", Digest: "SHA-256", Options: "Skipanalína", Commit: "útgáfa kóða",
 
 	Faults: "Ekki tókst að lesa úr möppunni", Cut: "Lengra en hér er sýnt",
+
+	Shared:     "Til miðlunar: tilkynnanda er sleppt, sömuleiðis einstökum atburðum, notendaaðgöngum, skjámyndum og vörsluferli. Í stað nafna fólks, véla, léna og stofnana, netfanga og eigin vistfanga vélanna standa dulnefni, alltaf það sama fyrir hvert.",
+	Indicators: "Vísar", About: "um",
 }

@@ -136,4 +136,7 @@ var norwegian = texts{
 	SignerNote: "Sammenlign med det operatøren leste opp. Nøkkelen ble laget for denne innhentingen; den private delen finnes ikke lenger.", Recipients: "Forseglet til", Digest: "SHA-256", Options: "Kommandolinje", Commit: "kodeversjon",
 
 	Faults: "Dette i mappen kunne ikke leses", Cut: "Lengre enn siden viser",
+
+	Shared:     "Til deling: melderen er utelatt, og det samme er enkelthendelser, kontoer, skjermbilder og beviskjede. Navn på personer, maskiner, domener og virksomheter, e-postadresser og maskinenes egne adresser er erstattet, hver med samme ord hele veien.",
+	Indicators: "Indikatorer", About: "ca.",
 }

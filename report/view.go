@@ -20,7 +20,7 @@ type view struct {
 	Beside                                        string // the folder, as seen from the page; empty: it is not there to link to
 	Case, Operator, Host, Collected, Tool         string
 	Completion                                    string
-	Whole                                         bool
+	Whole, Reduced                                bool
 	Figures                                       []figure
 	Incident                                      []row
 	HostRows, ClockRows                           []row
@@ -105,7 +105,7 @@ const (
 func newView(in *Input, t *texts) *view {
 	m := &in.Manifest
 	v := &view{
-		T: t, Beside: in.Beside, Case: clean(m.Case), Operator: clean(m.Operator), Host: clean(cmp.Or(m.Host.FQDN, m.Host.Hostname)),
+		T: t, Beside: in.Beside, Reduced: in.reduced, Case: clean(m.Case), Operator: clean(m.Operator), Host: clean(cmp.Or(m.Host.FQDN, m.Host.Hostname)),
 		Collected: moment(m.Started) + " – " + moment(m.Finished), Completion: cmp.Or(t.Completion[m.Completion], clean(m.Completion)), Whole: m.Completion == "complete",
 		Tool: clean(strings.TrimSpace(m.Tool.Name + " " + m.Tool.Version)), ToolDigest: clean(m.Tool.SHA256), ToolSystem: clean(m.Tool.System),
 		Profiles: clean(strings.Join(m.Profiles, ", ")), CommandLine: clean(strings.Join(m.Options, " ")),

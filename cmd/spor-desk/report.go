@@ -20,12 +20,18 @@ import (
 type reportOptions struct {
 	key       keyOptions
 	out, lang string
+
+	share, mail, misp, stix string // files for others; empty: not wanted
 }
 
 func reportCommand(s cli.Streams) *cobra.Command {
 	o := &reportOptions{}
 	cmd := &cobra.Command{
-		Use:   "report INPUT... --out FILE.html",
+		Use: "report INPUT... --out FILE.html",
+		Long: `The first page of a case: one HTML file that needs nothing else.
+
+For others: --share writes the page as it may be handed on at most, without the reporter and with personal data reduced;
+--mail the same as text; --misp and --stix the indicators of the findings. All carry the TLP mark of the case.`,
 		Short: "The first page of a case: of one or more opened folders or bundles",
 		Example: `  spor-desk report cases/2026-017 --lang is --out 2026-017.html
   spor-desk report opened/srv1 opened/srv2 --out case.html`,
@@ -38,7 +44,11 @@ func reportCommand(s cli.Streams) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&o.out, "out", "", "`file` to write")
 	f.StringVar(&o.lang, "lang", "en", "is, nb or en")
-	cmd.MarkFlagRequired("out")
+	f.StringVar(&o.share, "share", "", "also the page as it may be handed on: a `file`")
+	f.StringVar(&o.mail, "mail", "", "also a text ready to be mailed, as little as --share: a `file`")
+	f.StringVar(&o.misp, "misp", "", "also the indicators as a MISP event: a `file`")
+	f.StringVar(&o.stix, "stix", "", "also the indicators as STIX 2.1: a `file`")
+	cmd.MarkFlagsOneRequired("out", "share", "mail", "misp", "stix")
 	return cmd
 }
 
@@ -58,7 +68,11 @@ func runReport(ctx context.Context, s cli.Streams, inputs []string, o reportOpti
 	if err := writeReport(ctx, folders, o); err != nil {
 		return cli.Fail(cli.Failed, "", err)
 	}
-	fmt.Fprintln(s.Out, o.out)
+	for _, name := range []string{o.out, o.share, o.mail, o.misp, o.stix} {
+		if name != "" {
+			fmt.Fprintln(s.Out, name)
+		}
+	}
 	return nil
 }
 
@@ -121,7 +135,19 @@ func writeReport(ctx context.Context, folders []opened, o reportOptions) error {
 		}
 		page.Hosts = append(page.Hosts, in)
 	}
-	return writeFile(o.out, func(w io.Writer) error { return page.Write(ctx, w) })
+	return writeAll(ctx, page, o)
+}
+
+// writeAll writes what was asked for: what is whole first, then what is reduced for others.
+func writeAll(ctx context.Context, page report.Page, o reportOptions) error {
+	c := report.NewCase(page.Hosts)
+	whole := func(w io.Writer) error { return page.Write(ctx, w) }
+	err := errors.Join(writeFile(o.out, whole), writeFile(o.misp, c.WriteMISP), writeFile(o.stix, c.WriteSTIX))
+	if o.share == "" && o.mail == "" {
+		return err
+	}
+	report.Reduce(page.Hosts)
+	return errors.Join(err, writeFile(o.share, whole), writeFile(o.mail, func(w io.Writer) error { return report.WriteMail(w, page.Hosts, c, o.lang) }))
 }
 
 // beside is the way from a page to a folder, with slashes; empty: there is none.
@@ -138,7 +164,11 @@ func beside(page, folder string) string {
 	return filepath.ToSlash(way)
 }
 
+// writeFile writes a file; an empty name is none.
 func writeFile(name string, write func(io.Writer) error) error {
+	if name == "" {
+		return nil
+	}
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
