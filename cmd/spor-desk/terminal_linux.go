@@ -21,3 +21,13 @@ func silence(f *os.File) (restore func() error, err error) {
 	}
 	return func() error { return unix.IoctlSetTermios(fd, unix.TCSETS, before) }, nil
 }
+
+// isTerminal tells whether a stream ends at a person: whether it has the settings of a terminal (tcgetattr(3)).
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	if !ok {
+		return false
+	}
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}

@@ -8,3 +8,5 @@ import (
 )
 
 func silence(*os.File) (restore func() error, err error) { return nil, errors.ErrUnsupported }
+
+func isTerminal(any) bool { return false }

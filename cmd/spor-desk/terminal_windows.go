@@ -19,3 +19,14 @@ func silence(f *os.File) (restore func() error, err error) {
 	}
 	return func() error { return windows.SetConsoleMode(console, before) }, nil
 }
+
+// isTerminal tells whether a stream ends at a console that can write a line over.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	if !ok {
+		return false
+	}
+	var mode uint32
+	err := windows.GetConsoleMode(windows.Handle(f.Fd()), &mode)
+	return err == nil && mode&windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING != 0
+}

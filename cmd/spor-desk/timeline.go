@@ -29,6 +29,7 @@ type timelineOptions struct {
 	out     string
 	summary bool
 	since   string
+	quiet   bool
 }
 
 func timelineCommand(s cli.Streams) *cobra.Command {
@@ -50,6 +51,7 @@ func timelineCommand(s cli.Streams) *cobra.Command {
 	f.StringVar(&o.out, "out", "", "`file` to write (default: standard output)")
 	f.BoolVar(&o.summary, "summary", false, "no events, but a JSON line for each file: parser, records, first, last")
 	f.StringVar(&o.since, "since", "", "no events before a `time` or longer ago: 2026-11-20, 7d, 36h")
+	f.BoolVar(&o.quiet, "quiet", false, "warnings and errors only")
 	o.key.flags(cmd)
 	return cmd
 }
@@ -76,24 +78,9 @@ func runTimeline(ctx context.Context, o *timelineOptions, inputs []string, s cli
 		return err
 	}
 	r.Formats = append(webForms(ctx, sources), r.Formats...)
-	out := io.Writer(s.Out)
-	var file *os.File
-	if o.out != "" {
-		if file, err = os.OpenFile(o.out, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
-			return cli.Fail(cli.Usage, "", err)
-		}
-		out = file
-	}
-	w := bufio.NewWriterSize(out, 1<<20)
-	if o.summary {
-		err = summarise(ctx, r, sources, w, s)
-	} else {
-		err = writeEvents(ctx, r, format, sources, dir, w, s)
-	}
-	err = errors.Join(err, w.Flush())
-	if file != nil {
-		err = errors.Join(err, file.Close())
-	}
+	p := newProgress(s.Err, o.quiet)
+	err = writeTimeline(ctx, o, &reading{Reader: r, sources: sources, dir: dir, progress: p}, format, s.Out)
+	p.end()
 	if err != nil && ctx.Err() != nil {
 		return cli.Fail(cli.Interrupted, "", context.Cause(ctx))
 	}
@@ -102,6 +89,52 @@ func runTimeline(ctx context.Context, o *timelineOptions, inputs []string, s cli
 		return cli.Fail(cli.Failed, "", err)
 	}
 	return err
+}
+
+// writeTimeline writes to standard output, or to a file that has its name only when it is whole.
+func writeTimeline(ctx context.Context, o *timelineOptions, r *reading, format *export.Format, standard io.Writer) error {
+	out, done, err := create(o.out, standard)
+	if err != nil {
+		return cli.Fail(cli.Usage, "", err)
+	}
+	w := bufio.NewWriterSize(out, 1<<20)
+	if o.summary {
+		err = r.summarise(ctx, w)
+	} else {
+		err = r.writeEvents(ctx, format, w)
+	}
+	err = errors.Join(err, w.Flush())
+	var known *cli.Error
+	whole := err == nil || errors.As(err, &known) && known.Code == cli.Gaps
+	return errors.Join(err, done(whole && ctx.Err() == nil))
+}
+
+// create opens what a command writes to. done closes it: what is whole gets its name, what is not is removed. What exists
+// and is no file, as /dev/stdout or a pipe, is written to as it is.
+func create(name string, standard io.Writer) (w io.Writer, done func(whole bool) error, err error) {
+	if name == "" {
+		return standard, func(bool) error { return nil }, nil
+	}
+	part := name + ".part"
+	flags := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		part, flags = name, os.O_WRONLY
+	}
+	f, err := os.OpenFile(part, flags, 0o600)
+	if err != nil {
+		return nil, nil, err
+	}
+	return f, func(whole bool) error {
+		err := f.Close()
+		switch {
+		case part == name:
+			return err
+		case whole && err == nil:
+			return os.Rename(part, name)
+		default:
+			return errors.Join(err, os.Remove(part))
+		}
+	}, nil
 }
 
 // openInputs gives the folders and files to read: bundles among the inputs are opened into dir first.
@@ -159,23 +192,32 @@ func byBundle(volumes []string) [][]string {
 	return groups
 }
 
-// each reads every file of the sources. What cannot be read is said and passed over; the count of such files is returned.
-func each(ctx context.Context, sources []string, r *timeline.Reader, s cli.Streams, do func(timeline.Summary) error) error {
+// A reading goes through the sources and says how far it is.
+type reading struct {
+	*timeline.Reader
+	sources  []string
+	dir      string // for what does not fit in memory
+	progress *progress
+
+	files   int64 // that a format knew
+	damaged int64 // of those
+}
+
+// each reads every file of the sources. What cannot be read is said and passed over; that there was such is the error.
+func (r *reading) each(ctx context.Context, do func(timeline.Summary) error) error {
+	r.progress.phase("read", r.size(ctx), cli.Bytes)
 	unread := 0
-	for _, name := range sources {
+	for _, name := range r.sources {
 		for f, err := range timeline.Files(name) {
 			if err == nil {
-				var sum timeline.Summary
-				if sum, err = r.File(ctx, f); err == nil {
-					err = do(sum)
-				}
+				err = r.file(ctx, f, do)
 			}
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
 			if err != nil {
 				unread++
-				fmt.Fprintf(s.Err, "spor-desk: warning: %v\n", err)
+				r.progress.warn("%v", err)
 			}
 		}
 	}
@@ -185,19 +227,92 @@ func each(ctx context.Context, sources []string, r *timeline.Reader, s cli.Strea
 	return nil
 }
 
-func summarise(ctx context.Context, r *timeline.Reader, sources []string, w io.Writer, s cli.Streams) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	return each(ctx, sources, r, s, func(sum timeline.Summary) error { return enc.Encode(sum) })
+func (r *reading) file(ctx context.Context, f *timeline.File, do func(timeline.Summary) error) error {
+	sum, err := r.File(ctx, r.progress.count(f))
+	if err != nil {
+		return err
+	}
+	if sum.Parser != "" {
+		r.files++
+	}
+	if sum.Damaged > 0 {
+		r.damaged++
+	}
+	return do(sum)
 }
 
-func writeEvents(ctx context.Context, r *timeline.Reader, format *export.Format, sources []string, dir string, w io.Writer, s cli.Streams) error {
-	sorter := timeline.NewSorter(timeline.SorterOptions{Dir: dir})
-	defer sorter.Close()
-	r.Add = sorter.Add
-	unread := each(ctx, sources, r, s, func(timeline.Summary) error { return nil })
-	if ctx.Err() != nil {
-		return unread
+// size is how many bytes there are to read.
+func (r *reading) size(ctx context.Context) (bytes int64) {
+	for _, name := range r.sources {
+		for f, err := range timeline.Files(name) {
+			if ctx.Err() != nil {
+				return 0
+			}
+			if err == nil && f.Item.Link == "" {
+				bytes += f.Size
+			}
+		}
 	}
-	return errors.Join(format.Write(w, sorter.Events()), unread)
+	return bytes
+}
+
+func (r *reading) summarise(ctx context.Context, w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return r.each(ctx, func(sum timeline.Summary) error { return enc.Encode(sum) })
+}
+
+func (r *reading) writeEvents(ctx context.Context, format *export.Format, w io.Writer) error {
+	sorter := timeline.NewSorter(timeline.SorterOptions{Dir: r.dir})
+	defer sorter.Close()
+	taken := int64(0)
+	r.Add = func(e *timeline.Event) error {
+		taken++
+		return sorter.Add(e)
+	}
+	gaps := r.each(ctx, func(timeline.Summary) error { return nil })
+	if ctx.Err() != nil {
+		return gaps
+	}
+	if n, err := sorter.Dropped(); n > 0 {
+		gaps = errors.Join(cli.Fail(cli.Gaps, "", fmt.Errorf("%d events are missing: %w", n, err)), gaps)
+	}
+	r.progress.phase("wrote", taken, events)
+	written := int64(0)
+	err := format.Write(w, func(yield func(timeline.Event, error) bool) {
+		for e, err := range sorter.Events() {
+			if ctx.Err() != nil {
+				yield(timeline.Event{}, context.Cause(ctx))
+				return
+			}
+			if written++; written%writeStep == 0 {
+				r.progress.add(writeStep)
+			}
+			if !yield(e, err) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	r.told(taken, written)
+	return gaps
+}
+
+// writeStep is how many events are written before they are counted.
+const writeStep = 1 << 12
+
+func events(n int64) string { return fmt.Sprintf("%d events", n) }
+
+// told says at the end what came of it.
+func (r *reading) told(taken, written int64) {
+	line := fmt.Sprintf("%d events of %d files", written, r.files)
+	if taken > written {
+		line += fmt.Sprintf("; %d more were the same records again", taken-written)
+	}
+	if r.damaged > 0 {
+		line += fmt.Sprintf("; %d files are damaged in places, --summary says which", r.damaged)
+	}
+	r.progress.say("%s", line)
 }

