@@ -88,13 +88,36 @@ func (f *Fields) List(name string, v []string) {
 }
 
 // Has tells whether there is a field of the name.
-func (f *Fields) Has(name string) bool {
-	for i := range *f {
-		if (*f)[i].Name == name {
+func (f Fields) Has(name string) bool {
+	for i := range f {
+		if f[i].Name == name {
 			return true
 		}
 	}
 	return false
+}
+
+// once keeps the first of fields that share a name: what a program says of itself comes before what a stranger may have made
+// it say, and a reader of JSON would believe the last.
+func (f *Fields) once() {
+	seen := uint64(0) // by length and two letters: most names differ in these
+	for i := range *f {
+		name := (*f)[i].Name
+		if name == "" {
+			continue
+		}
+		bit := uint64(1) << ((len(name) + 7*int(name[0]) + 3*int(name[len(name)-1])) & 63)
+		if all := *f; seen&bit != 0 && all[:i].Has(name) {
+			*f = all[:i]
+			for _, field := range all[i+1:] {
+				if !f.Has(field.Name) {
+					*f = append(*f, field)
+				}
+			}
+			return
+		}
+		seen |= bit
+	}
 }
 
 // Did adds what was done, and with what result: "success", "failure", or empty where there is none.
@@ -139,6 +162,23 @@ func (e *Entry) Join(parts ...string) string {
 // these, and a backslash a quote; quotes are taken off. A key is a word before "=" without any of them.
 func Pairs(s string) iter.Seq2[string, string] {
 	return func(yield func(key, value string) bool) {
+		for key, v := range Spans(s) {
+			if !yield(key, s[v.At:v.End]) {
+				return
+			}
+		}
+	}
+}
+
+// A Span is where a value stands in a text, without its quotes.
+type Span struct {
+	At, End int
+	Quoted  bool
+}
+
+// Spans is Pairs for those who must know whether a value stood in quotes.
+func Spans(s string) iter.Seq2[string, Span] {
+	return func(yield func(key string, v Span) bool) {
 		start := 0 // of the word
 		for i := 0; i < len(s); i++ {
 			c := s[i]
@@ -150,7 +190,8 @@ func Pairs(s string) iter.Seq2[string, string] {
 			}
 			key, at := s[start:i], i+1
 			i = at
-			if i < len(s) && (s[i] == '"' || s[i] == '\'') {
+			quoted := i < len(s) && (s[i] == '"' || s[i] == '\'')
+			if quoted {
 				end := quotedEnd(s[i+1:], s[i])
 				at, i = i+1, i+1+end
 			} else {
@@ -158,7 +199,7 @@ func Pairs(s string) iter.Seq2[string, string] {
 					i++
 				}
 			}
-			if start = i + 1; key != "" && !yield(key, s[at:i]) {
+			if start = i + 1; key != "" && !yield(key, Span{At: at, End: i, Quoted: quoted}) {
 				return
 			}
 		}

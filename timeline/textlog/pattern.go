@@ -8,7 +8,7 @@ import "strings"
 //
 // {name} is a text up to the words that follow in the pattern; {name*} up to their last occurrence, for what a stranger
 // chooses; {name#} a number; {name@} a word, ending before a blank, comma, semicolon or bracket, or a colon that ends it;
-// {} is passed over. The last text goes to the end of the line. What follows the end of a pattern is not looked at.
+// {} is passed over; {.} is the end of the line, before which a full stop may stand. The last text goes to the end of the line. What follows the end of a pattern is not looked at.
 type Pattern struct {
 	Action string // what was done
 	Result string // "success", "failure", or empty
@@ -45,20 +45,20 @@ const maxParts = 12
 
 // Match adds what the first pattern that fits says; false: none fits.
 func (f *Fields) Match(patterns []Pattern, text string) bool {
-	var values [maxParts]string
+	m := matcher{tries: maxTries}
 	for i := range patterns {
 		p := &patterns[i]
-		if !strings.HasPrefix(text, p.first) || !p.match(0, text[len(p.first):], &values) {
+		if !strings.HasPrefix(text, p.first) || !m.match(p.parts, 0, text[len(p.first):]) {
 			continue
 		}
 		f.Did(p.Action, p.Result)
 		for j := range p.parts {
 			switch pt := &p.parts[j]; {
-			case pt.name == "":
+			case pt.name == "" || pt.name == ".":
 			case pt.kind == '#':
-				f.Digits(pt.name, values[j])
+				f.Digits(pt.name, m.values[j])
 			default:
-				f.Add(pt.name, values[j])
+				f.Add(pt.name, m.values[j])
 			}
 		}
 		return true
@@ -80,21 +80,27 @@ func (f *Fields) MatchNew(patterns []Pattern, text string) bool {
 	return ok
 }
 
-// maxTries bounds where a stranger's text may end.
-const maxTries = 64
+// maxTries bounds how often the end of a stranger's text is looked for in one text, by all patterns together.
+const maxTries = 256
+
+// A matcher holds a text against patterns.
+type matcher struct {
+	values [maxParts]string // of the parts
+	tries  int              // that are left
+}
 
 // match reads the parts from the i-th on.
-func (p *Pattern) match(i int, s string, values *[maxParts]string) bool {
-	for ; i < len(p.parts); i++ {
-		pt := &p.parts[i]
+func (m *matcher) match(parts []part, i int, s string) bool {
+	for ; i < len(parts); i++ {
+		pt := &parts[i]
 		if pt.kind == '*' && pt.then != "" {
-			end := len(s)
-			for range maxTries {
+			for end := len(s); m.tries > 0; {
+				m.tries--
 				if end = strings.LastIndex(s[:end], pt.then); end < 0 {
 					return false
 				}
-				values[i] = s[:end]
-				if p.match(i+1, s[end+len(pt.then):], values) {
+				m.values[i] = s[:end]
+				if m.match(parts, i+1, s[end+len(pt.then):]) {
 					return true
 				}
 			}
@@ -104,7 +110,7 @@ func (p *Pattern) match(i int, s string, values *[maxParts]string) bool {
 		if end < 0 {
 			return false
 		}
-		values[i] = s[:end]
+		m.values[i] = s[:end]
 		if s = s[end:]; !strings.HasPrefix(s, pt.then) {
 			return false
 		}
@@ -116,6 +122,11 @@ func (p *Pattern) match(i int, s string, values *[maxParts]string) bool {
 // end is where the value of a part ends that begins the text; negative: it is none.
 func (pt *part) end(s string) int {
 	switch {
+	case pt.name == ".":
+		if s != "" && s != "." {
+			return -1
+		}
+		return len(s)
 	case pt.kind == '#':
 		n := 0
 		for n < len(s) && s[n]-'0' <= 9 {

@@ -3,6 +3,7 @@ package textlog
 import (
 	"strings"
 
+	"spor/timeline"
 	"spor/timeline/dates"
 )
 
@@ -61,6 +62,7 @@ func contains(s, mark string) bool {
 
 func (j *JSONLog) read(e *Entry) {
 	n := 0
+	var many []string // values of the last name
 	e.Damage = e.JSON(e.Text, func(path, value string, isText bool) {
 		if path == j.Time && e.Stamp.IsZero() {
 			e.Stamp = anyTime(value)
@@ -79,8 +81,15 @@ func (j *JSONLog) read(e *Entry) {
 		if n++; n > maxMembers || name == "" {
 			return
 		}
-		if isText || !e.Digits(name, value) {
+		switch last := len(e.Fields) - 1; {
+		case last >= 0 && e.Fields[last].Name == name: // a list
+			many = append(many, value)
+			e.Fields[last] = timeline.List(name, many)
+		case isText || !e.Digits(name, value):
 			e.Add(name, value)
+			fallthrough
+		default:
+			many = append(many[:0], value)
 		}
 		if path == j.Say {
 			e.Message = value

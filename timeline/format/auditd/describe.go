@@ -61,7 +61,8 @@ func (d *decoder) describe(e *textlog.Entry, records []record) string {
 // A decoder reads the records of one event.
 type decoder struct {
 	e       *textlog.Entry
-	args    []string // of EXECVE
+	args    int64    // of EXECVE, how many
+	typed   []byte   // the arguments, with blanks between
 	files   []string // names of PATH
 	kinds   []string
 	call    string // number, or name
@@ -73,14 +74,11 @@ type decoder struct {
 }
 
 func (d *decoder) reset(e *textlog.Entry) {
-	*d = decoder{e: e, args: d.args[:0], files: d.files[:0], kinds: d.kinds[:0]}
+	*d = decoder{e: e, typed: d.typed[:0], files: d.files[:0], kinds: d.kinds[:0]}
 }
 
-// maxArguments and maxCommand bound what EXECVE may say.
-const (
-	maxArguments = 4096
-	maxCommand   = 32 << 10
-)
+// maxCommand bounds what the EXECVE records of an event may say, in bytes.
+const maxCommand = 32 << 10
 
 func (d *decoder) record(r *record) {
 	if n := len(d.kinds); n == 0 || d.kinds[n-1] != r.kind {
@@ -95,7 +93,7 @@ func (d *decoder) record(r *record) {
 		d.path(body)
 		return
 	case "SOCKADDR":
-		if v := valueOf(body, "saddr"); v != "" {
+		if v, _ := valueOf(body, "saddr"); v != "" {
 			d.address(v)
 		}
 		return
@@ -125,7 +123,8 @@ func (d *decoder) pairs(s string) {
 }
 
 func (d *decoder) pair(s string) {
-	for k, v := range textlog.Pairs(s) {
+	for k, span := range textlog.Spans(s) {
+		v := s[span.At:span.End]
 		switch v {
 		case "?", "(none)", "(null)", "":
 			continue
@@ -151,7 +150,7 @@ func (d *decoder) pair(s string) {
 			}
 			d.e.Digits(key.field, strings.TrimRight(v, ")"))
 		case encoded:
-			d.text(key.field, decode(v, quotedIn(s, v)))
+			d.text(key.field, decode(v, span.Quoted))
 		default:
 			d.text(key.field, strings.TrimRight(v, ")"))
 		}
@@ -189,20 +188,6 @@ func outcome(v string) string {
 	return ""
 }
 
-// quotedIn tells whether a value, which is part of a text, stands in quotes there.
-func quotedIn(s, v string) bool {
-	for at := 0; ; {
-		i := strings.Index(s[at:], v)
-		if i < 0 || v == "" {
-			return false
-		}
-		at += i + len(v)
-		if i = at - len(v); i > 0 && s[i-1] == '"' && at < len(s) && s[at] == '"' {
-			return true
-		}
-	}
-}
-
 // decode gives a text that may be in hexadecimal.
 func decode(v string, quoted bool) string {
 	if quoted || len(v)%2 != 0 || len(v) < 2 {
@@ -215,21 +200,20 @@ func decode(v string, quoted bool) string {
 	return string(b)
 }
 
-// valueOf is the value of one key.
-func valueOf(s, key string) string {
-	for k, v := range textlog.Pairs(s) {
+// valueOf is the value of one key, and whether it stands in quotes.
+func valueOf(s, key string) (v string, quoted bool) {
+	for k, span := range textlog.Spans(s) {
 		if k == key {
-			return v
+			return s[span.At:span.End], span.Quoted
 		}
 	}
-	return ""
+	return "", false
 }
 
 // execve reads "argc=3 a0="sh" a1="-c" a2=6964", and arguments in parts, "a2_len=9000 a2[0]=… a2[1]=…".
 func (d *decoder) execve(s string) {
-	size := 0
-	for k, v := range textlog.Pairs(s) {
-		if k == "argc" || len(k) < 2 || k[0] != 'a' || strings.HasSuffix(k, "_len") || len(d.args) >= maxArguments || size > maxCommand {
+	for k, span := range textlog.Spans(s) {
+		if k == "argc" || len(k) < 2 || k[0] != 'a' || strings.HasSuffix(k, "_len") || len(d.typed) > maxCommand {
 			continue
 		}
 		index, part, parts := strings.Cut(k[1:], "[")
@@ -237,23 +221,22 @@ func (d *decoder) execve(s string) {
 		if !ok {
 			continue
 		}
-		v = decode(v, quotedIn(s, v))
-		size += len(v)
-		if parts && part != "0]" && int64(len(d.args)) == n+1 {
-			d.args[n] += v
-			continue
+		if !(parts && part != "0]" && d.args == n+1) { // it goes on with the argument before
+			if d.args++; d.args > 1 {
+				d.typed = append(d.typed, ' ')
+			}
 		}
-		d.args = append(d.args, v)
+		d.typed = append(d.typed, decode(s[span.At:span.End], span.Quoted)...)
 	}
 }
 
 func (d *decoder) path(s string) {
 	s, _, _ = strings.Cut(s, enriched)
-	name := valueOf(s, "name")
+	name, quoted := valueOf(s, "name")
 	if name == "" || name == "(null)" || len(d.files) >= maxRecords {
 		return
 	}
-	d.files = append(d.files, decode(name, quotedIn(s, name)))
+	d.files = append(d.files, decode(name, quoted))
 }
 
 // address decodes struct sockaddr (linux/socket.h, in6.h, un.h) as it lay in memory of a little-endian machine.
@@ -335,7 +318,7 @@ func (d *decoder) finish(records []record) string {
 	switch {
 	case d.off && action == "audit_config_changed":
 		action = "audit_disabled"
-	case len(d.args) > 0 && action == "":
+	case d.args > 0 && action == "":
 		action = "process_started"
 	case action == "" && kind == "SYSCALL":
 		action = "system_call"
@@ -346,8 +329,8 @@ func (d *decoder) finish(records []record) string {
 		e.Add("authentication_result", d.result)
 	}
 	e.Add("system_call", name)
-	if d.command == "" && len(d.args) > 0 {
-		d.command = strings.Join(d.args, " ")
+	if d.command == "" && d.args > 0 {
+		d.command = e.Keep(d.typed)
 		e.Add("command", d.command)
 	}
 	e.List("filenames", d.files)

@@ -39,9 +39,7 @@ var sshdSays = []textlog.Pattern{
 	say("login_refused", "failure", "ROOT LOGIN REFUSED FROM {ip_address@}"),
 	say("connection_refused", "failure", "refused connect from {} ({ip_address@})"),
 	say("connection_refused", "failure", "refused connect from {ip_address@}"),
-	say("login_failed", "failure", "PAM: {reason} for illegal user {username*} from {ip_address@} via "),
 	say("login_failed", "failure", "PAM: {reason} for illegal user {username*} from {ip_address@}"),
-	say("login_failed", "failure", "PAM: {reason} for {username*} from {ip_address@} via "),
 	say("login_failed", "failure", "PAM: {reason} for {username*} from {ip_address@}"),
 	say("login_failed", "failure", "maximum authentication attempts exceeded for invalid user {username*} from {ip_address@} port {port#}"),
 	say("login_failed", "failure", "maximum authentication attempts exceeded for {username*} from {ip_address@} port {port#}"),
@@ -173,22 +171,43 @@ var pamSays = []textlog.Pattern{
 	say("account_expired", "failure", "account {username} has expired"),
 }
 
-// pamFailure reads "authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=root". A stranger
-// may put "rhost=" into ruser: the last counts.
+// pamFailure reads "authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=root". The names may be
+// a stranger's, and hold " rhost=" and " user=" themselves: where both are the same name, as FTP servers write it, that tells
+// where it ends; else what sshd writes, which leaves ruser out.
 func pamFailure(f *textlog.Fields, rest string) {
 	f.Did("authentication_failed", "failure")
-	user, address := "", ""
-	for word := range strings.FieldsSeq(rest) {
-		if v, ok := strings.CutPrefix(word, "rhost="); ok {
-			address = v
-		}
-		if v, ok := strings.CutPrefix(word, "user="); ok {
-			user = v
-		}
+	_, said, ok := strings.Cut(rest, " ruser=")
+	if !ok {
+		return
 	}
+	name, address, user := remote(said)
 	f.Add("ip_address", address)
 	f.Add("username", user)
-	f.Add("remote_username", between(rest, " ruser=", " "))
+	f.Add("remote_username", name)
+}
+
+// remote splits "name rhost=192.0.2.7  user=root".
+func remote(s string) (name, address, user string) {
+	const host = " rhost="
+	for at, tries := 0, 0; tries < maxBrackets; tries++ {
+		i := strings.Index(s[at:], host)
+		if i < 0 {
+			break
+		}
+		at += i
+		address, rest, _ := strings.Cut(s[at+len(host):], " ")
+		if v, ok := strings.CutPrefix(strings.TrimLeft(rest, " "), "user="); ok && v == s[:at] {
+			return v, address, v
+		}
+		at++
+	}
+	name, rest, ok := strings.Cut(s, host)
+	if ok && name != "" {
+		name, rest, _ = cutLast(s, host)
+	}
+	address, rest, _ = strings.Cut(rest, " ")
+	user, _ = strings.CutPrefix(strings.TrimLeft(rest, " "), "user=")
+	return name, address, user
 }
 
 // cutUID turns "root(uid=0)" into "root".
@@ -204,13 +223,23 @@ func sudo(f *textlog.Fields, words string) {
 	if !ok {
 		return
 	}
+	if more, ok := strings.CutPrefix(rest, "(command continued) "); ok {
+		f.Did("sudo_continued", "")
+		f.Add("username", user)
+		f.Add("command", more)
+		return
+	}
 	settings, command, ran := strings.Cut(rest, "COMMAND=")
 	reason := ""
 	if strings.HasPrefix(settings, "TTY=") || strings.HasPrefix(settings, "PWD=") || strings.HasPrefix(settings, "HOST=") {
 		f.Did("sudo", "success")
 	} else {
-		f.Did("sudo_refused", "failure")
-		reason, _, _ = strings.Cut(settings, " ; ")
+		reason, settings, _ = strings.Cut(settings, " ; ")
+		if refusal(reason) {
+			f.Did("sudo_refused", "failure")
+		} else {
+			f.Did("sudo_problem", "") // it may have run nevertheless
+		}
 	}
 	f.Add("username", user)
 	for part := range strings.SplitSeq(settings, " ; ") {
@@ -232,6 +261,16 @@ func sudo(f *textlog.Fields, words string) {
 	f.Add("reason", reason)
 }
 
+// refusal tells sudo's reasons not to run a command from its other complaints (plugins/sudoers/logging.c, auth/sudo_auth.c).
+func refusal(reason string) bool {
+	for _, words := range [...]string{"NOT ", "not allowed", "not permitted", "incorrect password", "password is required", "password attempt", "a tty", "no tty", "authentication", "expired", "command rejected", "validation failure"} {
+		if strings.Contains(reason, words) {
+			return true
+		}
+	}
+	return false
+}
+
 // doas(1) of OpenBSD and its ports, pkexec(1) and polkitd(8) of polkit.
 var (
 	doasSays = []textlog.Pattern{
@@ -246,8 +285,8 @@ var (
 		say("pkexec_refused", "failure", "{username}: Error executing command as another user: {reason} [USER={target_username}] [TTY={terminal}] [CWD={working_directory}] [COMMAND={command}]"),
 	}
 	polkitSays = []textlog.Pattern{
+		say("polkit_refused", "failure", "Operator of {} FAILED to authenticate to gain authorization for action {polkit_action@} for {} [{command}] (owned by {by_username})"), // before success, which a command may spell
 		say("polkit", "success", "Operator of {} successfully authenticated as {username} to gain {} authorization for action {polkit_action@} for {} [{command}] (owned by {by_username})"),
-		say("polkit_refused", "failure", "Operator of {} FAILED to authenticate to gain authorization for action {polkit_action@} for {} [{command}] (owned by {by_username})"),
 	}
 )
 

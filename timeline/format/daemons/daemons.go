@@ -68,7 +68,7 @@ var programs = map[string]func(*textlog.Fields, string){
 	"auth": dovecot, "auth-worker": dovecot, "submission-login": dovecot, "lmtp": dovecot, "sendmail": sendmail, "sm-mta": sendmail, "sm-msp-queue": sendmail, "sm-acceptingconnections": sendmail, "exim": Exim, "exim4": Exim,
 	"saslauthd": said(saslSays), "imapd": said(imapSays), "ipop3d": said(imapSays),
 
-	"openvpn": OpenVPN, "ovpn-server": OpenVPN, "charon": said(charonSays), "charon-systemd": said(charonSays), "pluto": said(plutoSays),
+	"openvpn": OpenVPN, "ovpn-server": OpenVPN, "charon": charon, "charon-systemd": charon, "pluto": said(plutoSays),
 	"vsftpd": said(vsftpdSays), "proftpd": proftpd, "pure-ftpd": said(pureSays), "ftpd": said(ftpSays),
 	"PulseSecure": said(pulseSays), "Juniper": said(pulseSays),
 	"mysqld": MySQL, "mariadbd": MySQL, "slapd": said(slapdSays),
@@ -129,17 +129,21 @@ func between(s, before, after string) string {
 
 // bracketed is the last address in brackets, "name[192.0.2.7]", that begins before an end; empty: there is none.
 func bracketed(s string) string {
-	for {
-		before, rest, ok := cutLast(s, "[")
-		if !ok {
+	for range maxBrackets {
+		at := strings.LastIndexByte(s, '[')
+		if at < 0 {
 			return ""
 		}
-		if a, _, ok := strings.Cut(rest, "]"); ok && isAddress(a) {
+		if a, _, ok := strings.Cut(s[at+1:], "]"); ok && isAddress(a) {
 			return a
 		}
-		s = before
+		s = s[:at]
 	}
+	return ""
 }
+
+// maxBrackets bounds how many brackets are looked into.
+const maxBrackets = 64
 
 // isAddress tells whether a text looks like an IPv4 or IPv6 address; it need not be one.
 func isAddress(s string) bool {

@@ -20,7 +20,7 @@ func postfix(f *textlog.Fields, words string) {
 	}
 	sasl := strings.Index(words, ": SASL ")
 	switch {
-	case sasl > 0:
+	case sasl > 0 && strings.IndexByte(words[:sasl], ' ') < 0: // behind a client's name and address alone
 		f.Did("login_failed", "failure")
 		client(f, words[:sasl])
 		method, reason, _ := strings.Cut(words[sasl+len(": SASL "):], " authentication failed: ")
@@ -81,7 +81,7 @@ func queued(f *textlog.Fields, s string) {
 		client(f, who)
 		reason, pairs, _ := strings.Cut(reason, "; from=")
 		f.Add("reason", reason)
-		mailPairs(f, "from="+pairs)
+		mailPairs(f, "from="+pairs, false)
 	case strings.HasPrefix(s, "lost connection"), strings.HasPrefix(s, "too many errors"):
 		f.Match(postfixSays, s)
 	case strings.HasPrefix(s, "client="):
@@ -92,13 +92,13 @@ func queued(f *textlog.Fields, s string) {
 		}
 		who, _, _ := strings.Cut(s[len("client="):], ", ")
 		client(f, who)
-		mailPairs(f, s)
+		mailPairs(f, s, true)
 	case strings.HasPrefix(s, "from="), strings.HasPrefix(s, "uid="), strings.HasPrefix(s, "message-id="):
 		f.Did("mail_queued", "")
-		mailPairs(f, s)
+		mailPairs(f, s, false)
 	case strings.HasPrefix(s, "to="):
 		f.Did("mail_delivered", deliveryResult(s))
-		mailPairs(f, s)
+		mailPairs(f, s, false)
 	case s == "removed":
 		f.Did("mail_removed", "")
 	}
@@ -121,9 +121,10 @@ var mailNames = map[string]string{
 	"ctladdr": "sender", "stat": "status", "ruleset": "ruleset", "user": "username", "auth": "authentication_method",
 }
 
-func mailPairs(f *textlog.Fields, s string) {
+// mailPairs adds them. Who logged on is believed only where no part of the line is a stranger's sender or greeting.
+func mailPairs(f *textlog.Fields, s string, trusted bool) {
 	for k, v := range textlog.Pairs(s) {
-		if name, ok := mailNames[k]; ok {
+		if name, ok := mailNames[k]; ok && (trusted || name != "username") {
 			f.Add(name, strings.Trim(v, "<>"))
 		} else if k == "size" || k == "nrcpt" || k == "nrcpts" {
 			f.Digits(k, v)
@@ -167,59 +168,106 @@ func sendmail(f *textlog.Fields, words string) {
 		relay, _, _ = strings.Cut(after, ", ")
 	}
 	f.Add("ip_address", strings.TrimPrefix(bracketed(relay), "IPv6:"))
-	mailPairs(f, words)
+	mailPairs(f, words, strings.HasPrefix(words, "AUTH"))
 }
 
 // dovecot reads the words of Dovecot 2.3 (src/login-common, src/auth): "imap-login: Login: user=<a>, method=PLAIN,
 // rip=192.0.2.7, …" and "auth-worker(5): pam(a,192.0.2.7): unknown user".
 func dovecot(f *textlog.Fields, words string) {
-	service, _, _ := strings.Cut(words, ":")
-	if rip := strings.LastIndex(words, ", rip="); rip >= 0 || strings.Contains(words, " rip=") || strings.Contains(words, ": user=<") {
-		switch {
-		case strings.Contains(words, "Login: user=<"):
-			f.Did("login", "success")
-		case strings.Contains(words, "auth failed"), strings.Contains(words, "auth_failed"), strings.Contains(words, "disallowed"), strings.Contains(words, "disabled plaintext"):
-			f.Did("login_failed", "failure")
-		default:
-			f.Did("disconnected", "")
-		}
-		for k, v := range textlog.Pairs(words) {
-			switch k {
-			case "user":
-				f.Add("username", strings.Trim(v, "<>"))
-			case "method":
-				f.Add("authentication_method", v)
-			case "rip":
-				f.Add("ip_address", v)
-			case "session":
-				f.Add("session", strings.Trim(v, "<>"))
-			}
-		}
+	service, said, _ := strings.Cut(words, ": ")
+	if strings.Contains(words, " rip=") || strings.Contains(words, ": user=<") {
+		login(f, said)
 		f.Add("service", service)
 		return
 	}
-	for _, db := range [...]string{"pam(", "sql(", "passwd-file(", "ldap(", "auth(", "shadow(", "passwd(", "lua(", "cache("} {
-		_, rest, ok := strings.Cut(words, db)
-		if !ok {
-			continue
-		}
-		who, reason, ok := strings.Cut(rest, ")")
-		user, address, ok2 := strings.Cut(who, ",")
-		if !ok || !ok2 || !dovecotFailed(reason) {
-			continue
-		}
-		address, _, _ = strings.Cut(address, ",")
-		f.Did("login_failed", "failure")
-		f.Add("username", user)
-		f.Add("ip_address", address)
-		_, reason, _ = strings.Cut(reason, ": ")
-		f.Add("reason", reason)
-		f.Add("authentication_method", strings.TrimSuffix(db, "("))
+	if looked(f, words) {
 		return
 	}
 	if at := strings.Index(words, "pam_unix("); at >= 0 {
 		pam(f, words[at:])
 	}
+}
+
+// lookups are the places that dovecot looks a name up in.
+var lookups = [...]string{"pam(", "sql(", "passwd-file(", "ldap(", "auth(", "shadow(", "passwd(", "lua(", "cache("}
+
+// looked reads "auth(default): pam(a,192.0.2.7): unknown user". What a name may spell stands behind the place.
+func looked(f *textlog.Fields, words string) bool {
+	for range 3 {
+		at, method := len(words), ""
+		for _, m := range lookups {
+			if i := strings.Index(words[:at], m); i >= 0 {
+				at, method = i, m
+			}
+		}
+		if method == "" {
+			return false
+		}
+		words = words[at+len(method):]
+		end := strings.Index(words, "): ")
+		if i := strings.Index(words, ")<"); i >= 0 && (i < end || end < 0) {
+			end = i
+		}
+		if end < 0 {
+			return false
+		}
+		reason := words[end:]
+		if user, address, ok := lookedUp(words[:end]); ok && dovecotFailed(reason) {
+			f.Did("login_failed", "failure")
+			f.Add("username", user)
+			f.Add("ip_address", address)
+			_, reason, _ = strings.Cut(reason, ": ")
+			f.Add("reason", reason)
+			f.Add("authentication_method", strings.TrimSuffix(method, "("))
+			return true
+		}
+	}
+	return false
+}
+
+// login reads "Login: user=<a>, method=PLAIN, rip=192.0.2.7, …" and how it failed. The name is the client's: what was done is
+// told before it, and the rest behind the last of what follows a name.
+func login(f *textlog.Fields, said string) {
+	done, user, named := strings.Cut(said, "user=<")
+	switch {
+	case strings.HasPrefix(done, "Login: ") || strings.Contains(done, ": Login: "):
+		f.Did("login", "success")
+	case strings.Contains(done, "auth failed"), strings.Contains(done, "auth_failed"), strings.Contains(done, "disallowed"), strings.Contains(done, "disabled plaintext"):
+		f.Did("login_failed", "failure")
+	default:
+		f.Did("disconnected", "")
+	}
+	rest := done
+	if named {
+		for _, next := range [...]string{">, method=", ">, rip=", ">"} {
+			if at := strings.LastIndex(user, next); at >= 0 {
+				user, rest = user[:at], user[at+1:]
+				break
+			}
+		}
+		f.Add("username", user)
+	}
+	for k, v := range textlog.Pairs(rest) {
+		switch k {
+		case "method":
+			f.Add("authentication_method", v)
+		case "rip":
+			f.Add("ip_address", v)
+		case "session":
+			f.Add("session", strings.Trim(v, "<>"))
+		}
+	}
+}
+
+// lookedUp reads "a,192.0.2.7" and "a,192.0.2.7,<session>": the last address, since a name may hold commas.
+func lookedUp(s string) (user, address string, ok bool) {
+	for range 3 {
+		if user, address, ok = cutLast(s, ","); ok && isAddress(address) {
+			return user, address, true
+		}
+		s = user
+	}
+	return "", "", false
 }
 
 func dovecotFailed(s string) bool {
@@ -264,10 +312,10 @@ func Exim(f *textlog.Fields, words string) {
 				f.Add("transport", v)
 			}
 		}
-	case strings.Contains(words, " authenticator failed for "):
+	case strings.HasPrefix(rest, "authenticator failed for "):
 		f.Did("login_failed", "failure")
 		f.Add("authentication_method", flag)
-		head, tail, _ := cutLast(words, ": 535")
+		head, tail, _ := strings.Cut(words, ": 535") // behind it is what the client sent
 		f.Add("ip_address", eximAddress(head))
 		f.Add("username", between(tail, "(set_id=", ")"))
 	case words == "Completed":
@@ -303,13 +351,24 @@ func eximFlag(flag string) (action, result string) {
 	return "", ""
 }
 
-// eximHost adds the address behind the last " H=", which a stranger's command may hold too.
+// eximHost adds the address behind " H=". A stranger's subject or input behind it may hold another, so the first counts; but
+// of an error of protocol the command comes before it, so there the last does, before what else was sent.
 func eximHost(f *textlog.Fields, s string) {
-	at := strings.LastIndex(" "+s, " H=")
+	if before, _, ok := strings.Cut(s, " next input="); ok {
+		s = before
+	}
+	at := strings.Index(" "+s, " H=")
+	if strings.HasPrefix(s, "SMTP protocol ") {
+		at = strings.LastIndex(s, " H=")
+	}
 	if at < 0 {
 		return
 	}
-	f.Add("ip_address", eximAddress(s[at:]))
+	s = s[at:]
+	for _, next := range [...]string{" F=", " U=", " P=", " T=\""} {
+		s, _, _ = strings.Cut(s, next)
+	}
+	f.Add("ip_address", eximAddress(s))
 }
 
 // eximAddress is the last address in brackets that stands by itself and is not our own, "I=[…]".
@@ -317,16 +376,17 @@ func eximAddress(s string) string {
 	if at := strings.Index(s, " I=["); at >= 0 {
 		s = s[:at]
 	}
-	for {
-		before, rest, ok := cutLast(s, "[")
-		if !ok {
+	for range maxBrackets {
+		at := strings.LastIndexByte(s, '[')
+		if at < 0 {
 			return ""
 		}
-		if a, _, ok := strings.Cut(rest, "]"); ok && isAddress(a) && !strings.HasSuffix(before, "(") {
+		if a, _, ok := strings.Cut(s[at+1:], "]"); ok && isAddress(a) && !strings.HasSuffix(s[:at], "(") {
 			return a
 		}
-		s = before
+		s = s[:at]
 	}
+	return ""
 }
 
 // isEximID tells "1ahr79-0006jK-G9" and the longer ones since 4.97.

@@ -236,19 +236,26 @@ var openvpnSays = []textlog.Pattern{
 	say("started", "", "Initialization Sequence Completed"),
 }
 
+// charon reads strongSwan's words: "12[IKE] authentication of …". Other subsystems write what a peer calls itself anywhere.
+func charon(f *textlog.Fields, words string) {
+	if said, ok := strings.CutPrefix(strings.TrimLeft(words, "0123456789"), "[IKE] "); ok {
+		f.Match(charonSays, said)
+	}
+}
+
 // strongSwan 5.9 (src/libcharon) and Libreswan 4 (programs/pluto). The thread's number and subsystem come first.
 var (
 	charonSays = []textlog.Pattern{
-		say("vpn_refused", "failure", "{}[IKE] authentication of '{username}' with {authentication_method} failed"),
-		say("vpn_login", "success", "{}[IKE] authentication of '{username}' with {authentication_method} successful"),
-		say("vpn_refused", "failure", "{}[IKE] EAP method {authentication_method@} failed for peer {username}"),
-		say("vpn_refused", "failure", "{}[IKE] EAP authentication of '{username}' with {authentication_method} failed"),
-		say("vpn_refused", "failure", "{}[IKE] no shared key found for '{}'[{}] - '{username}'[{ip_address}]"),
-		say("vpn_session_opened", "success", "{}[IKE] IKE_SA {connection_name}[{}] established between {local_ip}[{}]...{ip_address}[{username}]"),
-		say("vpn_session_opened", "success", "{}[IKE] CHILD_SA {connection_name@}"),
-		say("vpn_session_closed", "", "{}[IKE] deleting IKE_SA {connection_name}[{}] between {local_ip}[{}]...{ip_address}[{username}]"),
-		say("vpn_handshake", "", "{}[IKE] {ip_address@} is initiating a"),
-		say("vpn_address", "", "{}[IKE] assigning virtual IP {inner_ip_address@} to peer '{username}'"),
+		say("vpn_refused", "failure", "authentication of '{username}' with {authentication_method} failed"),
+		say("vpn_login", "success", "authentication of '{username}' with {authentication_method} successful"),
+		say("vpn_refused", "failure", "EAP method {authentication_method@} failed for peer {username}"),
+		say("vpn_refused", "failure", "EAP authentication of '{username}' with {authentication_method} failed"),
+		say("vpn_refused", "failure", "no shared key found for '{}'[{}] - '{username}'[{ip_address}]"),
+		say("vpn_session_opened", "success", "IKE_SA {connection_name}[{}] established between {local_ip}[{}]...{ip_address}[{username}]"),
+		say("vpn_session_opened", "success", "CHILD_SA {connection_name@}"),
+		say("vpn_session_closed", "", "deleting IKE_SA {connection_name}[{}] between {local_ip}[{}]...{ip_address}[{username}]"),
+		say("vpn_handshake", "", "{ip_address@} is initiating a"),
+		say("vpn_address", "", "assigning virtual IP {inner_ip_address@} to peer '{username}'"),
 	}
 	plutoSays = []textlog.Pattern{
 		say("vpn_session_opened", "success", "\"{connection_name}\"{} {ip_address@} #{}: IKE SA established"),
@@ -257,13 +264,13 @@ var (
 	// Ivanti (Pulse) Connect Secure: "id=firewall … msg=\"AUT24327: …\"" and "2024-01-02 … - ive - [192.0.2.7] user(Realm)[Role] - …"
 	// (Ivanti Connect Secure 22 Log Messages).
 	pulseSays = []textlog.Pattern{
-		say("login", "success", "{} - [{ip_address}] {username}({realm})[{roles}] - Login succeeded for "),
-		say("login", "success", "{} - [{ip_address}] {username}({realm})[{roles}] - Primary authentication successful for {}"),
-		say("login_failed", "failure", "{} - [{ip_address}] {username}({realm})[{roles}] - Login failed {reason}"),
-		say("login_failed", "failure", "{} - [{ip_address}] {username}({realm})[{roles}] - Primary authentication failed for {reason}"),
-		say("vpn_session_opened", "success", "{} - [{ip_address}] {username}({realm})[{roles}] - VPN Tunneling: Session started for user with IPv4 address {inner_ip_address@}"),
-		say("vpn_session_closed", "", "{} - [{ip_address}] {username}({realm})[{roles}] - VPN Tunneling: Session ended for user with IPv4 address {inner_ip_address@}"),
-		say("logout", "", "{} - [{ip_address}] {username}({realm})[{roles}] - Logout from {}"),
-		say("vpn", "", "{} - [{ip_address}] {username}({realm})[{roles}] - {detail}"),
+		say("login_failed", "failure", "{} - [{ip_address}] {username*}({realm})[{roles}] - Login failed {reason}"), // before success, which a name may spell
+		say("login_failed", "failure", "{} - [{ip_address}] {username*}({realm})[{roles}] - Primary authentication failed for {reason}"),
+		say("login", "success", "{} - [{ip_address}] {username*}({realm})[{roles}] - Login succeeded for "),
+		say("login", "success", "{} - [{ip_address}] {username*}({realm})[{roles}] - Primary authentication successful for {}"),
+		say("vpn_session_opened", "success", "{} - [{ip_address}] {username*}({realm})[{roles}] - VPN Tunneling: Session started for user with IPv4 address {inner_ip_address@}"),
+		say("vpn_session_closed", "", "{} - [{ip_address}] {username*}({realm})[{roles}] - VPN Tunneling: Session ended for user with IPv4 address {inner_ip_address@}"),
+		say("logout", "", "{} - [{ip_address}] {username*}({realm})[{roles}] - Logout from {}"),
+		say("vpn", "", "{} - [{ip_address}] {username*}({realm})[{roles}] - {detail}"),
 	}
 )

@@ -11,8 +11,8 @@ func VSFTPD(f *textlog.Fields, words string) { f.Match(vsftpdSays, words) }
 
 var vsftpdSays = []textlog.Pattern{
 	say("connection_opened", "", `CONNECT: Client "{ip_address}"`),
+	say("login_failed", "failure", `[{username*}] FAIL LOGIN: Client "{ip_address}"`), // before success, which a name may spell
 	say("login", "success", `[{username*}] OK LOGIN: Client "{ip_address}"`),
-	say("login_failed", "failure", `[{username*}] FAIL LOGIN: Client "{ip_address}"`),
 	say("file_uploaded", "success", `[{username*}] OK UPLOAD: Client "{ip_address}", "{filename*}", {bytes#} bytes`),
 	say("file_downloaded", "success", `[{username*}] OK DOWNLOAD: Client "{ip_address}", "{filename*}", {bytes#} bytes`),
 	say("file_uploaded", "failure", `[{username*}] FAIL UPLOAD: Client "{ip_address}", "{filename*}", `),
@@ -43,9 +43,9 @@ func proftpd(f *textlog.Fields, words string) {
 }
 
 var proftpdSays = []textlog.Pattern{
-	say("login", "success", "USER {username*}: Login successful"),
-	say("login_failed", "failure", "USER {username*} (Login failed): {reason}"),
+	say("login_failed", "failure", "USER {username*} (Login failed): {reason}"), // before success, which a name may spell
 	say("login_failed", "failure", "USER {username*}: no such user found"),
+	say("login", "success", "USER {username*}: Login successful{.}"),
 	say("login_failed", "failure", "SECURITY VIOLATION: {username*} login attempted"),
 	say("login_failed", "failure", "Maximum login attempts ({}) exceeded"),
 	say("connection_opened", "", "FTP session opened"),

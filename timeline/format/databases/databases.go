@@ -75,6 +75,12 @@ func postgres(e *textlog.Entry) {
 			start = i + 1
 		}
 	}
+	line, _, _ := strings.Cut(words[end:], "\n")
+	if again, _ := severity(line[1:]); again >= 0 && len(line) > 1 { // a client may choose a name that reads like an entry
+		e.Add("body", strings.TrimSpace(words))
+		e.Message = strings.TrimSpace(words)
+		return
+	}
 	e.Add("severity", words[at:end])
 	postgresSaid(e, said)
 	e.Message = e.Join("[", words[at:end], "] ", said)
@@ -189,8 +195,8 @@ var postgresJSON = textlog.JSONLog{
 
 // commands are the general log's words for what a client does (sql/sql_parse.cc).
 var commands = map[string]string{
-	"Connect": "login", "Query": "query", "Quit": "connection_closed", "Prepare": "query", "Execute": "query", "Init": "database_chosen", "Field": "", "Statistics": "", "Ping": "",
-	"Change": "login", "Reset": "", "Close": "", "Binlog": "replication", "Kill": "", "Shutdown": "stopped", "Refresh": "", "Processlist": "", "Register": "replication", "Fetch": "", "Long": "",
+	"Connect": "connection_opened", "Query": "query", "Quit": "connection_closed", "Prepare": "query", "Execute": "query", "Init": "database_chosen", "Field": "", "Statistics": "", "Ping": "",
+	"Change": "user_changed", "Reset": "", "Close": "", "Binlog": "replication", "Kill": "", "Shutdown": "stopped", "Refresh": "", "Processlist": "", "Register": "replication", "Fetch": "", "Long": "",
 }
 
 // mysqlBegin reads the dates of all logs, and a general log's line without one, which is of the same second.
@@ -293,8 +299,8 @@ func statement(e *textlog.Entry, command, argument string) {
 		return
 	}
 	switch action := commands[command]; action {
-	case "login":
-		e.Did("login", "success")
+	case "connection_opened", "user_changed": // written before the password is checked: a refusal follows in an entry of its own
+		e.Did(action, "")
 		user, rest, _ := strings.Cut(argument, "@")
 		host, rest, _ := strings.Cut(rest, " ")
 		e.Add("username", user)

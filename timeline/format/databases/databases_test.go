@@ -38,7 +38,7 @@ var cases = []textlogtest.Case{
 			`"datetime":"2013-03-24T00:04:00.000000+00:00"`,
 			`"connection":25,"severity":"Note","message_identifier":"MY-010926","subsystem":"Server","action":"login_failed","authentication_result":"failure","username":"seb","ip_address":"192.0.2.8"`,
 			`"message":"[Warning] something\nelse"`,
-			`"connection":14,"mysql_command":"Connect","action":"login","authentication_result":"success","username":"root","ip_address":"192.0.2.9","database":"app"`,
+			`"connection":14,"mysql_command":"Connect","action":"connection_opened","username":"root","ip_address":"192.0.2.9","database":"app"`,
 			`"datetime":"2023-07-31T08:34:16.116872+00:00","timestamp":1690792456116872,"timestamp_desc":"Content Modification Time","data_type":"mysql:log:entry","parser":"","host":"","path":"","offset":348,"sha256":"","time_of_line_before":true,"connection":14,"mysql_command":"Query","action":"query","query":"select *\nfrom t"}`,
 		},
 	},
