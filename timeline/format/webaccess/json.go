@@ -14,21 +14,21 @@ var errAccess = errors.New("no request in the object")
 // isObject tells a line that may be a JSON object.
 func isObject(line string) bool { return len(line) > 2 && line[0] == '{' }
 
-// members are the places of what a request is made of in the JSON of web servers, by the path of the member in lower case:
+// members are the places of what a request is made of in the JSON of web servers, by the path of the member:
 // Caddy (caddyserver.com/docs/logging), Traefik (doc.traefik.io, Access Logs), and what administrators call the variables
 // of nginx in a log_format of their own.
 var members = map[string]part{
 	// Caddy
 	"ts": {kind: date}, "request.remote_ip": {slot: web.Address}, "request.remote_addr": {kind: endpoint, slot: web.Address}, "request.remote_port": {slot: web.ClientPort},
 	"request.client_ip": {slot: web.Forwarded}, "request.proto": {slot: web.Version}, "request.method": {slot: web.Method}, "request.host": {slot: web.Server}, "request.uri": {slot: web.URL},
-	"request.headers.user-agent": {slot: web.Agent}, "request.headers.referer": {slot: web.Referer}, "request.headers.x-forwarded-for": {slot: web.Forwarded},
+	"request.headers.User-Agent": {slot: web.Agent}, "request.headers.Referer": {slot: web.Referer}, "request.headers.X-Forwarded-For": {slot: web.Forwarded},
 	"user_id": {slot: web.User}, "duration": {kind: took, unit: 1e6}, "size": {slot: web.Bytes}, "status": {slot: web.Status}, "bytes_read": {slot: web.Received},
 	"logger": {name: "logger"}, "request.tls.server_name": {name: "tls_server_name"},
 	// Traefik
-	"startutc": {kind: date}, "clienthost": {slot: web.Address}, "clientport": {slot: web.ClientPort}, "clientusername": {slot: web.User}, "downstreamstatus": {slot: web.Status},
-	"downstreamcontentsize": {slot: web.Bytes}, "requestcontentsize": {slot: web.Received}, "requestmethod": {slot: web.Method}, "requestpath": {slot: web.URL}, "requestprotocol": {slot: web.Version},
-	"requesthost": {slot: web.Server}, "requestport": {slot: web.Port}, "request_user-agent": {slot: web.Agent}, "request_referer": {slot: web.Referer}, "request_x-forwarded-for": {slot: web.Forwarded},
-	"serviceaddr": {slot: web.Upstream}, "routername": {name: "router"}, "entrypointname": {name: "entry_point"},
+	"StartUTC": {kind: date}, "ClientHost": {slot: web.Address}, "ClientPort": {slot: web.ClientPort}, "ClientUsername": {slot: web.User}, "DownstreamStatus": {slot: web.Status},
+	"DownstreamContentSize": {slot: web.Bytes}, "RequestContentSize": {slot: web.Received}, "RequestMethod": {slot: web.Method}, "RequestPath": {slot: web.URL}, "RequestProtocol": {slot: web.Version},
+	"RequestHost": {slot: web.Server}, "RequestPort": {slot: web.Port}, "request_User-Agent": {slot: web.Agent}, "request_Referer": {slot: web.Referer}, "request_X-Forwarded-For": {slot: web.Forwarded},
+	"ServiceAddr": {slot: web.Upstream}, "RouterName": {name: "router"}, "entryPointName": {name: "entry_point"},
 	// nginx and others, by custom
 	"time": {kind: date}, "timestamp": {kind: date}, "@timestamp": {kind: date}, "date": {kind: date}, "time_local": {kind: date}, "time_iso8601": {kind: date}, "msec": {kind: date},
 	"ip": {slot: web.Address}, "remote_addr": {slot: web.Address}, "remote_ip": {slot: web.Address}, "client": {slot: web.Address}, "client_ip": {slot: web.Address}, "clientip": {slot: web.Address},
@@ -39,7 +39,7 @@ var members = map[string]part{
 	"status_code": {slot: web.Status}, "length": {slot: web.Bytes}, "bytes": {slot: web.Bytes}, "body_bytes_sent": {slot: web.Bytes}, "bytes_sent": {slot: web.Sent}, "request_length": {slot: web.Received},
 	"referer": {slot: web.Referer}, "referrer": {slot: web.Referer}, "http_referer": {slot: web.Referer}, "http_referrer": {slot: web.Referer}, "user_agent": {slot: web.Agent}, "agent": {slot: web.Agent}, "ua": {slot: web.Agent},
 	"http_user_agent": {slot: web.Agent}, "useragent": {slot: web.Agent}, "x_forwarded_for": {slot: web.Forwarded}, "http_x_forwarded_for": {slot: web.Forwarded}, "xff": {slot: web.Forwarded},
-	"request_time": {kind: took, unit: 1e6}, "generation_time_milli": {kind: took, unit: 1e6}, "upstream_addr": {slot: web.Upstream}, "request_id": {name: "request_identifier"},
+	"Duration": {kind: took}, "request_time": {kind: took, unit: 1e6}, "generation_time_milli": {kind: took, unit: 1e6}, "upstream_addr": {slot: web.Upstream}, "request_id": {name: "request_identifier"},
 }
 
 // jsonMarks are what the JSON of an access log holds, one of each group.
@@ -81,23 +81,16 @@ func jsonCut(beginning string) bool { return isObject(beginning) && marked(begin
 func readJSON(e *textlog.Entry) {
 	readObject(e, func(path string) (part, bool) {
 		p, ok := members[path]
-		if !ok {
-			if at := lower(path); at != path {
-				p, ok = members[at]
-			}
+		if !ok && hasUpper(path) {
+			p, ok = members[strings.ToLower(path)] // "Status"
 		}
 		return p, ok
 	})
 }
 
-// lower is strings.ToLower, without an allocation where nothing changes; names are of ASCII.
-func lower(s string) string {
-	for i := range len(s) {
-		if s[i] >= 'A' && s[i] <= 'Z' {
-			return strings.ToLower(s)
-		}
-	}
-	return s
+// hasUpper tells a short name at the top that begins with a capital letter.
+func hasUpper(s string) bool {
+	return len(s) < 24 && s[0] >= 'A' && s[0] <= 'Z' && strings.IndexByte(s, '.') < 0
 }
 
 // member reads an object whose members the configuration names.
@@ -125,6 +118,9 @@ func readObject(e *textlog.Entry, find func(path string) (part, bool)) {
 	var r reading
 	others := make([]string, 0, 16)
 	err := e.JSON(e.Text, func(path, value string, _ bool) {
+		if path == "" {
+			return
+		}
 		p, ok := find(path)
 		switch {
 		case !ok || value == "" || value == "-":
@@ -136,8 +132,6 @@ func readObject(e *textlog.Entry, find func(path string) (part, bool)) {
 			if len(others) < 2*maxMembers {
 				others = append(others, p.name, value)
 			}
-		case path == "Duration": // Traefik's is in nanoseconds
-			r.Took(value, 0)
 		case p.kind == took:
 			r.Took(seconds(value), p.unit)
 		default:
