@@ -1,12 +1,14 @@
 package winapi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -89,12 +91,19 @@ func Wine() string {
 }
 
 var (
-	accountsMu sync.Mutex
-	accounts   = map[string]string{}
+	accountsMu   sync.Mutex
+	accounts     = map[string]string{}
+	accountsHung int
 )
 
-// Account is the name of a SID, `DOMAIN\name`, or empty where nobody knows it. An unknown domain's controller may be
-// asked, so the answer is kept.
+// How long the name of a SID is waited for, and how often in vain.
+const (
+	accountPatience = 3 * time.Second
+	maxAccountsHung = 4
+)
+
+// Account is the name of a SID, `DOMAIN\name`, or empty where nobody knows it. The system may ask a domain's controller,
+// which may be far away or gone: so the answer is kept, and after some that did not come in time nobody is asked any more.
 func Account(sid *windows.SID) string {
 	if sid == nil {
 		return ""
@@ -105,11 +114,24 @@ func Account(sid *windows.SID) string {
 	if name, ok := accounts[text]; ok {
 		return name
 	}
-	name, domain, _, err := sid.LookupAccount("")
-	if err != nil {
-		name = ""
-	} else if domain != "" {
-		name = domain + `\` + name
+	if accountsHung == maxAccountsHung {
+		return ""
+	}
+	var asked string
+	err := Within(context.Background(), accountPatience, func() {
+		name, domain, _, err := sid.LookupAccount("")
+		if err == nil && domain != "" {
+			name = domain + `\` + name
+		}
+		if err == nil {
+			asked = name
+		}
+	})
+	name := ""
+	if err == nil { // else asked may still be written to
+		name = asked
+	} else {
+		accountsHung++
 	}
 	accounts[text] = name
 	return name

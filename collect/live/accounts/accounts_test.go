@@ -242,3 +242,21 @@ func FuzzKey(f *testing.F) {
 		}
 	})
 }
+
+// TestAliasesOfAliases holds that aliases of sudo that name one another again and again cost no time.
+func TestAliasesOfAliases(t *testing.T) {
+	s := &sudoRules{aliases: map[string][]string{}, rules: []Rule{{Users: []string{"A0"}}, {Users: []string{"B"}}}}
+	for i := range 8 {
+		s.aliases[fmt.Sprintf("A%d", i)] = slices.Repeat([]string{fmt.Sprintf("A%d", (i+1)%8)}, 1000)
+	}
+	s.aliases["B"] = []string{"C", "D"}
+	s.aliases["D"] = []string{"anna"}
+	begun := time.Now()
+	got := s.of(&Account{Name: "anna"}, nil)
+	if len(got) != 1 || got[0].Users[0] != "B" {
+		t.Errorf("rules %+v, want that of B alone", got)
+	}
+	if took := time.Since(begun); took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}

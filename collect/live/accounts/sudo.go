@@ -47,6 +47,8 @@ type Rule struct {
 const (
 	maxRules    = 5000
 	maxIncludes = 200
+	maxJoined   = 64 << 10 // bytes of lines that go on in the next
+	maxMembers  = 10_000   // of aliases within one another, looked through for one account and rule
 )
 
 // sudoRules are the rules with the aliases of users that they name.
@@ -85,7 +87,7 @@ func (r *reader) sudoersFile(s *sudoRules, p artifacts.Path) {
 		if long == "" {
 			began = number
 		}
-		if before, ok := strings.CutSuffix(line, `\`); ok {
+		if before, ok := strings.CutSuffix(line, `\`); ok && len(long) < maxJoined {
 			long += before + " "
 			continue
 		}
@@ -219,7 +221,8 @@ func (r *reader) doas(s *sudoRules, p artifacts.Path) {
 // of are the rules that are for an account.
 func (s *sudoRules) of(a *Account, groups memberships) (mine []Rule) {
 	for _, rule := range s.rules {
-		if s.names(rule.Users, a, groups, 0) {
+		left := maxMembers
+		if s.names(rule.Users, a, groups, &left) {
 			if mine = append(mine, rule); len(mine) >= 100 {
 				break
 			}
@@ -228,11 +231,13 @@ func (s *sudoRules) of(a *Account, groups memberships) (mine []Rule) {
 	return mine
 }
 
-func (s *sudoRules) names(who []string, a *Account, groups memberships, depth int) bool {
-	if depth > 8 {
-		return false
-	}
+// names tells whether one of the users of a rule is an account. Left is how many more are looked at: aliases may name
+// one another.
+func (s *sudoRules) names(who []string, a *Account, groups memberships, left *int) bool {
 	for _, w := range who {
+		if *left--; *left < 0 {
+			return false
+		}
 		group, isGroup := strings.CutPrefix(w, "%")
 		if gid, ok := strings.CutPrefix(group, "#"); isGroup && ok {
 			group = groups[gid]
@@ -242,7 +247,7 @@ func (s *sudoRules) names(who []string, a *Account, groups memberships, depth in
 			return true
 		case isGroup && group != "" && slices.Contains(a.Groups, group):
 			return true
-		case s.aliases[w] != nil && s.names(s.aliases[w], a, groups, depth+1):
+		case s.aliases[w] != nil && s.names(s.aliases[w], a, groups, left):
 			return true
 		}
 	}

@@ -53,6 +53,7 @@ type Part struct {
 // How much is taken, in bytes.
 const (
 	maxFirst = 1 << 20  // of a disk, up to its first partition: where starters and their kits lie
+	minFirst = 63 * 512 // the old first track, wherever the table says that a partition begins
 	maxTable = 64 << 10 // of a table elsewhere
 	maxBoot  = 8 << 10  // of a volume: $Boot of NTFS has so many
 	maxKnown = 512      // of a volume that is locked or unknown: behind lie keys, or anything
@@ -111,6 +112,9 @@ func take(ctx context.Context, number int, d artifacts.Disk, origin artifacts.Pa
 		} else {
 			first = boot(holds)
 		}
+	}
+	if out.Scheme != "" {
+		first = max(first, minFirst)
 	}
 	for i, e := range table.Places {
 		stretches = append(stretches, stretch{fmt.Sprintf("table-%d", i+1), e.Offset, min(e.Length, maxTable)})

@@ -6,11 +6,8 @@ package subscriptions
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 
 	"spor/artifacts"
@@ -152,37 +149,38 @@ func binding(r wmi.Row) Record {
 // join marks what is in force, and what Windows ships with: one consumer that writes an event, its filter, and no other
 // under their names.
 func join(all []Record) {
-	names := func(reference, class, name string) bool {
-		return strings.Contains(strings.ToLower(reference), strings.ToLower(class+`.Name="`+name+`"`))
+	named := map[string]bool{} // by bindings
+	for i := range all {
+		if b := &all[i]; b.Kind == "binding" {
+			named["filter"+referred(b.Filter)], named["consumer"+referred(b.Consumer)] = true, true
+		}
 	}
 	for i := range all {
 		r := &all[i]
-		r.Bound = slices.ContainsFunc(all, func(b Record) bool {
-			return b.Kind == "binding" && (r.Kind == "filter" && names(b.Filter, r.Class, r.Name) || r.Kind == "consumer" && names(b.Consumer, r.Class, r.Name))
-		})
-		switch r.Kind {
+		switch r.Bound = named[r.Kind+refer(r.Class, r.Name)]; r.Kind {
 		case "filter":
 			r.Ships = r.Name == "SCM Event Log Filter" && strings.EqualFold(r.Query, "select * from MSFT_SCMEventLogEvent")
 		case "consumer":
 			r.Ships = r.Name == "SCM Event Log Consumer" && r.Class == "NTEventLogEventConsumer"
 		case "binding":
-			r.Ships = names(r.Filter, "__EventFilter", "SCM Event Log Filter") && names(r.Consumer, "NTEventLogEventConsumer", "SCM Event Log Consumer")
+			r.Ships = referred(r.Filter) == refer("__EventFilter", "SCM Event Log Filter") && referred(r.Consumer) == refer("NTEventLogEventConsumer", "SCM Event Log Consumer")
 		}
 	}
 }
 
-// sid spells the bytes of a SID ([MS-DTYP] 2.4.2.2).
+// refer names an object by class and name as referred finds them in a reference to it.
+func refer(class, name string) string { return strings.ToLower(class + "." + name) }
+
+// referred gives the class and name of a reference, `\\.\root\subscription:__EventFilter.Name="x"`, in which backslash and
+// quote have a backslash before them.
+func referred(reference string) string {
+	before, name, _ := strings.Cut(strings.ToLower(reference), `.name="`)
+	class := before[strings.LastIndexAny(before, `:\`)+1:]
+	return refer(class, strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(strings.TrimSuffix(name, `"`)))
+}
+
+// sid spells the bytes of a SID; empty where they are none.
 func sid(b []byte) string {
-	if len(b) < 8 || len(b) < 8+4*int(b[1]) {
-		return ""
-	}
-	var authority uint64
-	for _, c := range b[2:8] {
-		authority = authority<<8 | uint64(c)
-	}
-	s := fmt.Sprintf("S-%d-%d", b[0], authority)
-	for i := range int(b[1]) {
-		s += fmt.Sprintf("-%d", binary.LittleEndian.Uint32(b[8+4*i:]))
-	}
-	return s
+	text, _ := winapi.SID(b)
+	return text
 }
