@@ -34,10 +34,15 @@ var _ artifacts.Sink = (*Tap)(nil)
 // Summaries are what came of the items whose format is known, in the order they were put.
 func (t *Tap) Summaries() []Summary { return t.summaries }
 
+// maxSparse is how large a sparse file may be, holes and all, for a parser to be given it: their zeros cost time.
+const maxSparse = 256 << 20
+
 // Put hands the item on and returns what the next sink says of it.
 func (t *Tap) Put(ctx context.Context, it artifacts.Item, r io.Reader) (artifacts.Stored, error) {
 	p := &probe{tap: t, item: &it, path: cmp.Or(it.Origin, artifacts.Path(it.Name)), r: r, head: t.head[:0]}
-	p.known = it.Sparse != nil // its runs alone would be read at the wrong places: the desk reads it whole
+	if it.Sparse != nil {
+		p.runs, p.known = it.Sparse.Runs, it.Sparse.Size > maxSparse // what is too large the desk reads, where holes can be passed over
+	}
 	stored, err := t.Next.Put(ctx, it, p)
 	if p.pipe != nil {
 		if sum := p.finish(ctx); sum.Parser != "" {
@@ -67,6 +72,8 @@ type probe struct {
 
 	parser string // as it was known by the first bytes: the source's own is the parser's to set
 
+	runs  []artifacts.Extent // of a sparse item, that are still to come: the parser gets zeros between them
+	at    int64              // where in the file the parser is, of a sparse item
 	head  []byte
 	known bool           // whether head was looked at
 	pipe  *io.PipeWriter // to the parser; nil: there is none
@@ -80,21 +87,59 @@ type probe struct {
 
 func (p *probe) Read(b []byte) (int, error) {
 	n, err := p.r.Read(b)
-	switch {
-	case !p.known:
-		m := min(n, HeadSize-len(p.head))
-		p.head = append(p.head, b[:m]...)
-		if len(p.head) == HeadSize || err != nil {
-			p.look()
-			p.write(b[m:n])
-		}
-	default:
-		p.write(b[:n])
+	if p.item.Sparse == nil {
+		p.take(b[:n])
+	} else {
+		p.fill(b[:n], err)
+	}
+	if err != nil && !p.known {
+		p.look()
 	}
 	if err != nil && p.pipe != nil {
 		p.pipe.CloseWithError(err) // io.EOF is the end for the parser too
 	}
 	return n, err
+}
+
+// take looks at the beginning of what passes, and gives it to the parser.
+func (p *probe) take(b []byte) {
+	if !p.known {
+		m := min(len(b), HeadSize-len(p.head))
+		p.head, b = append(p.head, b[:m]...), b[m:]
+		if len(p.head) < HeadSize {
+			return
+		}
+		p.look()
+	}
+	p.write(b)
+}
+
+// fill takes the data of a sparse item, with zeros for its holes.
+func (p *probe) fill(b []byte, err error) {
+	for len(b) > 0 && len(p.runs) > 0 {
+		run := p.runs[0]
+		p.zeros(run.Offset - p.at)
+		n := max(0, min(int64(len(b)), run.Offset+run.Length-p.at))
+		p.take(b[:n])
+		b, p.at = b[n:], p.at+n
+		if p.at >= run.Offset+run.Length {
+			p.runs = p.runs[1:]
+		}
+	}
+	if errors.Is(err, io.EOF) && len(p.runs) == 0 {
+		p.zeros(p.item.Sparse.Size - p.at)
+	}
+}
+
+// zeros gives the parser a hole.
+func (p *probe) zeros(n int64) {
+	var b [32 << 10]byte
+	for n > 0 && (!p.known || p.pipe != nil) {
+		k := min(n, int64(len(b)))
+		p.take(b[:k])
+		n, p.at = n-k, p.at+k
+	}
+	p.at += max(n, 0)
 }
 
 // look finds the parser for what was read so far and starts it.

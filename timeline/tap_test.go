@@ -8,6 +8,7 @@ import (
 	"iter"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"spor/artifacts"
@@ -91,6 +92,35 @@ func TestTap(t *testing.T) {
 			}
 			checkTap(t, tap, s, tt.events, tt.damaged, tt.err)
 		})
+	}
+}
+
+// TestTapSparse gives the parser of a sparse item zeros for its holes; what is too large for that is left to the desk.
+func TestTapSparse(t *testing.T) {
+	runs := []artifacts.Extent{{Offset: 0, Length: 8}, {Offset: 100_000, Length: 4}}
+	for _, tt := range []struct {
+		size int64
+		runs []artifacts.Extent
+		data string
+		want string
+	}{
+		{200_000, runs, "words\na\nb\nc\n", "words\na\n" + strings.Repeat("\x00", 99_992) + "b\nc\n" + strings.Repeat("\x00", 99_996)},
+		{20_000, []artifacts.Extent{{Offset: 9_000, Length: 2}}, "b\n", ""}, // no format knows a head of zeros
+		{maxSparse + 1, runs, "words\na\nb\nc\n", ""},
+	} {
+		var got []byte
+		f := &Format{Name: "f", Sniff: func(_ string, head []byte) bool { return bytes.HasPrefix(head, []byte("words\n")) }, Parse: func(in Input) iter.Seq2[Event, error] {
+			return func(func(Event, error) bool) { got, _ = io.ReadAll(in.R) }
+		}}
+		next := &store{got: map[artifacts.Path][]byte{}}
+		tap := &Tap{Next: next, Formats: Formats{f}, Add: func(*Event) error { return nil }, Limits: Limits{Patience: time.Minute}}
+		it := artifacts.Item{Origin: "/s", Sparse: &artifacts.Sparse{Size: tt.size, Runs: tt.runs}}
+		if _, err := tap.Put(t.Context(), it, iotest.OneByteReader(strings.NewReader(tt.data))); err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != tt.want || string(next.got["/s"]) != tt.data {
+			t.Errorf("size %d: the parser got %d bytes, want %d; stored %q", tt.size, len(got), len(tt.want), next.got["/s"])
+		}
 	}
 }
 
