@@ -7,6 +7,7 @@ package wtmpdb
 import (
 	"bytes"
 	"iter"
+	"strings"
 	"time"
 
 	"spor/timeline"
@@ -16,14 +17,16 @@ import (
 
 // Formats are the parsers of both.
 var Formats = timeline.Formats{
-	{Name: "wtmpdb", Sniff: sniff("wtmp(", "Login"), Parse: parse("wtmp", session)},
-	{Name: "lastlog2", Sniff: sniff("Lastlog2(", "RemoteHost"), Parse: parse("Lastlog2", lastLogin)},
+	{Name: "wtmpdb", Sniff: sniff("wtmp.db", "wtmp", "Logout"), Parse: parse("wtmp", session)},
+	{Name: "lastlog2", Sniff: sniff("lastlog2.db", "Lastlog2", "RemoteHost"), Parse: parse("Lastlog2", lastLogin)},
 }
 
-// sniff knows a database by how its tables are made, which stands in its first page; a page of this size is read whole.
-func sniff(table, column string) func(string, []byte) bool {
-	return func(_ string, head []byte) bool {
-		return bytes.HasPrefix(head, []byte(sqlite.Magic)) && bytes.Contains(head, []byte(table)) && bytes.Contains(head, []byte(column))
+// sniff knows a database by how its table is made, which stands at the end of its first page; where pages are larger than
+// the head, by its name.
+func sniff(file, table, column string) func(string, []byte) bool {
+	return func(name string, head []byte) bool {
+		return bytes.HasPrefix(head, []byte(sqlite.Magic)) &&
+			(bytes.Contains(head, []byte(table)) && bytes.Contains(head, []byte(column)) || strings.HasSuffix(timeline.Base(name), file))
 	}
 }
 

@@ -86,6 +86,22 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestSniff(t *testing.T) {
+	large := made(t, "PRAGMA page_size=16384;"+wtmp)
+	for name, want := range map[string]string{"/var/lib/wtmpdb/wtmp.db": "wtmpdb", "/var/lib/lastlog/lastlog2.db": "lastlog2", "/x": ""} {
+		got := ""
+		if f := Formats.Find(name, large[:timeline.HeadSize]); f != nil {
+			got = f.Name
+		}
+		if got != want {
+			t.Errorf("%s: known as %q, want %q", name, got, want)
+		}
+	}
+	if other := made(t, "CREATE TABLE urls(url);"); Formats.Find("/x", other[:timeline.HeadSize]) != nil {
+		t.Error("any database is known")
+	}
+}
+
 // TestBeside reads what stands only in the write-ahead log: of a loose file, of one in a folder, and of one in a bundle
 // that was opened.
 func TestBeside(t *testing.T) {
