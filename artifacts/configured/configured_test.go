@@ -173,3 +173,33 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestRead shows the texts of one product alone, with what it includes.
+func TestRead(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a Linux host is made up")
+	}
+	dir := t.TempDir()
+	for name, text := range made {
+		full := filepath.Join(dir, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(full), 0o755), os.WriteFile(full, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h, err := image.Folder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	if err := configured.Read(t.Context(), h, func(text string) { got = append(got, text) }, "nginx"); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"etc/nginx/nginx.conf", "data/conf/shop.conf", "etc/nginx/loop.conf"} {
+		if !slices.Contains(got, made[name]) {
+			t.Errorf("%s is not shown", name)
+		}
+	}
+	if slices.Contains(got, made["etc/apache2/envvars"]) {
+		t.Error("another product's configuration is shown")
+	}
+}
