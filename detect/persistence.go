@@ -70,7 +70,7 @@ var lasting = []*Rule{
 
 // entry fills in what all findings on entries share, and says in words where it is configured.
 func entry(r Record, f *Finding) (where string) {
-	f.Path, f.Time = r.Path("path"), r.Record("config").Time("modified")
+	f.Path, f.Time = r.Path("path"), r.Record("config").Record("times").Time("modified")
 	f.SHA256 = r.Record("config").Text("sha256")
 	where = fmt.Sprintf("%s, a %s", f.Path, r.Text("kind"))
 	if line := r.Int("line"); line > 0 {
@@ -89,7 +89,7 @@ func entry(r Record, f *Finding) (where string) {
 func target(r Record, f *Finding, is func(Record) bool) (name string, ok bool) {
 	for _, t := range r.Records("targets") {
 		if is(t) {
-			f.SHA256, f.Time = t.Text("sha256"), t.Time("modified")
+			f.SHA256, f.Time = t.Text("sha256"), t.Record("times").Time("modified")
 			return t.Text("path"), true
 		}
 	}
@@ -136,7 +136,7 @@ func startsHidden(r Record, f *Finding) bool {
 	}
 	name, ok := target(r, f, func(t Record) bool {
 		base := path.Base(t.Text("path"))
-		return strings.HasPrefix(base, ".") && t.Text("package") == ""
+		return strings.HasPrefix(base, ".") && base != "." && t.Text("package") == ""
 	})
 	if !ok {
 		return false
@@ -219,7 +219,7 @@ func fileChanged(r Record, f *Finding) bool {
 	if r.Text("state") != "changed" || r.Bool("config") {
 		return false
 	}
-	f.Path, f.SHA256, f.Time = r.Path("path"), r.Text("sha256"), r.Time("modified")
+	f.Path, f.SHA256, f.Time = r.Path("path"), r.Text("sha256"), r.Record("times").Time("modified")
 	f.Reason = fmt.Sprintf("%s is not what package %s installed: its %s is %s, the package says %s. A program that was replaced to hide or let in an intruder looks like that; so does one that was rebuilt on the host, or changed by another installer.",
 		f.Path, r.Text("package"), r.Text("algorithm"), or(r.Text("got"), "none ("+r.Text("error")+")"), r.Text("want"))
 	return true
@@ -238,7 +238,7 @@ func privilegedUnowned(r Record, f *Finding) bool {
 	default:
 		return false
 	}
-	f.Path, f.SHA256, f.Time = r.Path("path"), r.Text("sha256"), r.Time("modified")
+	f.Path, f.SHA256, f.Time = r.Path("path"), r.Text("sha256"), r.Record("times").Time("modified")
 	for _, dir := range slices.Concat(temporary, []string{"/home/", "/root/", "/var/www/", "/srv/", "/etc/", "/run/"}) {
 		if strings.HasPrefix(string(f.Path), dir) {
 			f.Severity = High

@@ -14,6 +14,7 @@ func TestLasting(t *testing.T) {
 		{"persistence", `{"kind":"cron","path":"/x","command":"curl -o /var/lib/a http://example.com/a"}`, ""},
 		{"persistence", `{"kind":"xdg-autostart","path":"/home/a/x.desktop","targets":[{"path":"/opt/x","world_writable":true}]}`, "medium persistence-writable"},
 		{"persistence", `{"kind":"git-hook","path":"/x","targets":[{"path":"/home/a/.x"}]}`, "medium persistence-hidden-name"},
+		{"persistence", `{"kind":"systemd-timer","path":"/x","targets":[{}]}`, ""},
 		{"persistence", `{"kind":"shell-line","path":"/home/a/.bashrc","targets":[{"path":"/home/a/.x"}]}`, ""},
 		{"persistence", `{"kind":"shell-line","path":"/home/a/.bashrc","details":"stands for a program that asks for a password","command":"alias sudo='/opt/evil'"}`, "high shell-intercepts"},
 		{"persistence", `{"kind":"shell-line","path":"/home/a/.bashrc","details":"stands for a program that asks for a password","command":"alias sudo='sudo -E'"}`, ""},

@@ -99,6 +99,82 @@ func TestInitRuleBites(t *testing.T) {
 	}
 }
 
+// Whoever embeds a type that writes its own JSON writes that, and nothing of himself.
+func TestWhatWritesItselfIsNotEmbedded(t *testing.T) {
+	sources := map[string][]byte{}
+	for _, file := range tracked(t) {
+		if strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go") {
+			sources[file] = read(t, file)
+		}
+	}
+	for _, complaint := range checkEmbedded(sources) {
+		t.Error(complaint)
+	}
+}
+
+func checkEmbedded(sources map[string][]byte) (complaints []string) {
+	fset := token.NewFileSet()
+	var files []*ast.File
+	writers := map[string]bool{} // package.Type
+	for name, source := range sources {
+		f, err := parser.ParseFile(fset, name, source, parser.SkipObjectResolution)
+		if err != nil {
+			return []string{err.Error()}
+		}
+		files = append(files, f)
+		for _, decl := range f.Decls {
+			fn, ok := decl.(*ast.FuncDecl)
+			if ok && fn.Recv != nil && (fn.Name.Name == "MarshalJSON" || fn.Name.Name == "MarshalText") {
+				writers[typeName(f, fn.Recv.List[0].Type)] = true
+			}
+		}
+	}
+	for _, f := range files {
+		ast.Inspect(f, func(n ast.Node) bool {
+			if s, ok := n.(*ast.StructType); ok {
+				for _, field := range s.Fields.List {
+					if name := typeName(f, field.Type); len(field.Names) == 0 && writers[name] {
+						complaints = append(complaints, fmt.Sprintf("%s: %s is embedded, and is all that JSON gets of the struct", fset.Position(field.Pos()), name))
+					}
+				}
+			}
+			return true
+		})
+	}
+	return complaints
+}
+
+// typeName is package.Type, as other packages write it.
+func typeName(f *ast.File, e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.StarExpr:
+		return typeName(f, e.X)
+	case *ast.Ident:
+		return f.Name.Name + "." + e.Name
+	case *ast.SelectorExpr:
+		if x, ok := e.X.(*ast.Ident); ok {
+			return x.Name + "." + e.Sel.Name
+		}
+	}
+	return ""
+}
+
+func TestEmbeddedRuleBites(t *testing.T) {
+	times := []byte("package artifacts\ntype Times struct{}\nfunc (t Times) MarshalJSON() ([]byte, error) { return nil, nil }")
+	for source, want := range map[string]int{
+		"package p\ntype r struct { Path string; artifacts.Times }": 1,
+		"package p\ntype r struct { *artifacts.Times }":             1,
+		"package p\ntype r struct { Times artifacts.Times }":        0,
+		"package artifacts\ntype r struct { Times }":                1,
+		"package p\ntype r struct { other.Times }":                  0,
+		"package p\nfunc f() { _ = struct{ artifacts.Times }{} }":   1,
+	} {
+		if got := checkEmbedded(map[string][]byte{"times.go": times, "p.go": []byte(source)}); len(got) != want {
+			t.Errorf("%q: got %q, want %d complaints", source, got, want)
+		}
+	}
+}
+
 // What is only true on the machine that wrote it has no place in the tree: the checkout's own folder, the module and
 // build caches.
 func TestNoMachinePaths(t *testing.T) {

@@ -47,21 +47,21 @@ var ChangedAll = &artifacts.Collector{
 
 // A File is one line of live/changed-files.jsonl: a file that differs from its package, or the count of all.
 type File struct {
-	State     string         `json:"state"` // "changed", "missing", "unreadable" (Error says why), "summary" (the last line: the counts alone)
-	Path      artifacts.Path `json:"path,omitempty"`
-	Package   string         `json:"package,omitempty"`
-	Manager   string         `json:"manager,omitempty"`
-	Config    bool           `json:"config,omitempty"` // a configuration file: to be changed by whoever runs the machine
-	Algorithm string         `json:"algorithm,omitempty"`
-	Want      string         `json:"want,omitempty"` // the package's digest
-	Got       string         `json:"got,omitempty"`  // the file's, by the same algorithm
-	SHA256    string         `json:"sha256,omitempty"`
-	Size      int64          `json:"size,omitempty"` // bytes
-	Mode      string         `json:"mode,omitempty"` // octal: "0755"
-	UID       string         `json:"uid,omitempty"`
-	GID       string         `json:"gid,omitempty"`
-	artifacts.Times
-	Error string `json:"error,omitempty"`
+	State     string          `json:"state"` // "changed", "missing", "unreadable" (Error says why), "summary" (the last line: the counts alone)
+	Path      artifacts.Path  `json:"path,omitempty"`
+	Package   string          `json:"package,omitempty"`
+	Manager   string          `json:"manager,omitempty"`
+	Config    bool            `json:"config,omitempty"` // a configuration file: to be changed by whoever runs the machine
+	Algorithm string          `json:"algorithm,omitempty"`
+	Want      string          `json:"want,omitempty"` // the package's digest
+	Got       string          `json:"got,omitempty"`  // the file's, by the same algorithm
+	SHA256    string          `json:"sha256,omitempty"`
+	Size      int64           `json:"size,omitempty"` // bytes
+	Mode      string          `json:"mode,omitempty"` // octal: "0755"
+	UID       string          `json:"uid,omitempty"`
+	GID       string          `json:"gid,omitempty"`
+	Times     artifacts.Times `json:"times,omitzero"`
+	Error     string          `json:"error,omitempty"`
 
 	Checked    int   `json:"checked,omitempty"` // summary: files that were compared
 	Bytes      int64 `json:"bytes,omitempty"`   // of them

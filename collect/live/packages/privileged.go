@@ -53,18 +53,18 @@ var quickSkip = map[string]bool{
 
 // A PrivilegedFile is one line of live/privileged-files.jsonl.
 type PrivilegedFile struct {
-	Path         artifacts.Path `json:"path"`
-	Setuid       bool           `json:"setuid,omitempty"`
-	Setgid       bool           `json:"setgid,omitempty"`
-	Capabilities string         `json:"capabilities,omitempty"` // "cap_net_raw=ep", by number where there is no name for it
-	Mode         string         `json:"mode"`                   // octal: "4755"
-	UID          string         `json:"uid"`
-	GID          string         `json:"gid"`
-	Size         int64          `json:"size"` // bytes
-	SHA256       string         `json:"sha256,omitempty"`
-	artifacts.Times
-	Package *string `json:"package"` // null: of none; empty: no package is known on this host
-	Error   string  `json:"error,omitempty"`
+	Path         artifacts.Path  `json:"path"`
+	Setuid       bool            `json:"setuid,omitempty"`
+	Setgid       bool            `json:"setgid,omitempty"`
+	Capabilities string          `json:"capabilities,omitempty"` // "cap_net_raw=ep", by number where there is no name for it
+	Mode         string          `json:"mode"`                   // octal: "4755"
+	UID          string          `json:"uid"`
+	GID          string          `json:"gid"`
+	Size         int64           `json:"size"` // bytes
+	SHA256       string          `json:"sha256,omitempty"`
+	Times        artifacts.Times `json:"times,omitzero"`
+	Package      *string         `json:"package"` // null: of none; empty: no package is known on this host
+	Error        string          `json:"error,omitempty"`
 }
 
 // A search is a bounded walk.

@@ -45,20 +45,20 @@ type Entry struct {
 
 // A File is what an entry runs, or is configured in.
 type File struct {
-	Path          artifacts.Path `json:"path"`                     // as it is named
-	Real          artifacts.Path `json:"real,omitempty"`           // where links lead, if elsewhere
-	Missing       bool           `json:"missing,omitempty"`        // no such file: whoever can make it decides what runs
-	Temporary     bool           `json:"temporary,omitempty"`      // below /tmp, /var/tmp, /dev/shm
-	WorldWritable bool           `json:"world_writable,omitempty"` // anyone may write to it, or to its folder without a sticky bit
-	SHA256        string         `json:"sha256,omitempty"`
-	Size          int64          `json:"size,omitempty"` // bytes
-	Mode          string         `json:"mode,omitempty"` // octal: "0755"
-	UID           string         `json:"uid,omitempty"`
-	GID           string         `json:"gid,omitempty"`
-	artifacts.Times
-	Package string `json:"package,omitempty"` // owner; empty: none that we know
-	Shipped *bool  `json:"shipped,omitempty"` // a configuration file of a package is as it was installed; nil: none tells
-	Error   string `json:"error,omitempty"`   // why there is no hash
+	Path          artifacts.Path  `json:"path"`                     // as it is named
+	Real          artifacts.Path  `json:"real,omitempty"`           // where links lead, if elsewhere
+	Missing       bool            `json:"missing,omitempty"`        // no such file: whoever can make it decides what runs
+	Temporary     bool            `json:"temporary,omitempty"`      // below /tmp, /var/tmp, /dev/shm
+	WorldWritable bool            `json:"world_writable,omitempty"` // anyone may write to it, or to its folder without a sticky bit
+	SHA256        string          `json:"sha256,omitempty"`
+	Size          int64           `json:"size,omitempty"` // bytes
+	Mode          string          `json:"mode,omitempty"` // octal: "0755"
+	UID           string          `json:"uid,omitempty"`
+	GID           string          `json:"gid,omitempty"`
+	Times         artifacts.Times `json:"times,omitzero"`
+	Package       string          `json:"package,omitempty"` // owner; empty: none that we know
+	Shipped       *bool           `json:"shipped,omitempty"` // a configuration file of a package is as it was installed; nil: none tells
+	Error         string          `json:"error,omitempty"`   // why there is no hash
 }
 
 // A Kind is one way to start by itself.
