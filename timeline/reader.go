@@ -127,6 +127,15 @@ func (s *Summary) count(e *Event, record bool) {
 	}
 }
 
+// written is when a file was written last, as the host claims it. That time can be set to any; the time at which it was set,
+// which bounds it, cannot be as easily.
+func written(t artifacts.Times) time.Time {
+	if !t.Changed.IsZero() && t.Changed.Before(t.Modified) {
+		return t.Changed
+	}
+	return t.Modified
+}
+
 // A Reader makes events of files at the desk.
 type Reader struct {
 	Formats Formats
@@ -171,7 +180,7 @@ func (r *Reader) File(ctx context.Context, f *File) (Summary, error) {
 	if m == (match{}) {
 		return Summary{Path: f.Path}, ctx.Err()
 	}
-	in := Input{Name: string(f.Path), ModTime: f.Item.Times.Modified, Zone: f.Zone, Since: r.Since, Size: f.Size, Beside: f.Beside}
+	in := Input{Name: string(f.Path), ModTime: written(f.Item.Times), Zone: f.Zone, Since: r.Since, Size: f.Size, Beside: f.Beside}
 	if in.Zone == nil {
 		in.Zone = r.Zone
 	}

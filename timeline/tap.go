@@ -157,7 +157,7 @@ func (p *probe) start(m match) {
 	p.parser = p.src.Parser
 	pr, pw := io.Pipe()
 	p.pipe, p.done, p.gone = pw, make(chan Summary, 1), make(chan struct{})
-	in := Input{Name: string(p.path), ModTime: p.item.Times.Modified, Zone: p.tap.Zone, Since: p.tap.Since, R: pr, Size: p.item.Size}
+	in := Input{Name: string(p.path), ModTime: written(p.item.Times), Zone: p.tap.Zone, Since: p.tap.Since, R: pr, Size: p.item.Size}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

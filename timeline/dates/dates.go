@@ -79,7 +79,7 @@ func (s *Stamp) set(year, month, day int) bool {
 // A Zone is a time zone that remembers the offset it gave last. It is not safe for concurrent use.
 type Zone struct {
 	Location *time.Location // nil: UTC
-	quarter  int64          // of an hour, since 1970 by the zone's own clock, and the offset then
+	minute   int64          // since 1970 by the zone's own clock, and the offset then
 	seconds  int64
 	known    bool
 }
@@ -89,13 +89,13 @@ func (z *Zone) offset(local int64) int64 {
 	if z.Location == nil || z.Location == time.UTC {
 		return 0
 	}
-	q := local / 900 // no zone ever changed within a quarter of an hour of the clock
-	if z.known && q == z.quarter {
+	minute := local / 60 // zones change on the minute: St. John's did at 00:01
+	if z.known && minute == z.minute {
 		return z.seconds
 	}
 	u := time.Unix(local, 0).UTC()
 	_, sec := time.Date(u.Year(), u.Month(), u.Day(), u.Hour(), u.Minute(), u.Second(), 0, z.Location).Zone()
-	z.quarter, z.seconds, z.known = q, int64(sec), true
+	z.minute, z.seconds, z.known = minute, int64(sec), true
 	return z.seconds
 }
 
@@ -103,7 +103,7 @@ func (z *Zone) offset(local int64) int64 {
 type Years struct {
 	Zone Zone // where a stamp names none
 	Year int  // of the stamp before; 0: nothing is known
-	last Stamp
+	turn turning
 }
 
 // Time is what a stamp means, zero where it cannot be told, and whether its year is inferred.
@@ -112,17 +112,41 @@ func (y *Years) Time(s *Stamp) (t time.Time, inferred bool) {
 		return time.Time{}, false
 	}
 	if s.Year != 0 {
-		y.Year, y.last = s.Year, *s
+		y.Year, y.turn = s.Year, turning{last: *s}
 		return s.In(s.Year, &y.Zone), false
 	}
-	if y.last.Month != 0 && y.Year != 0 {
-		y.Year += roll(&y.last, s)
+	if n := y.turn.to(s); y.Year != 0 {
+		y.Year += n
 	}
-	y.last = *s
 	if y.Year < 1 {
 		return time.Time{}, false
 	}
 	return s.In(s.leap(y.Year), &y.Zone), true
+}
+
+// A turning follows the stamps of a file from year to year.
+type turning struct {
+	last   Stamp // the stamp before; zero: none
+	before Stamp // the one before a clock seemed to begin anew; zero: it did not
+}
+
+// to says how many years lie between the stamp before and this. A machine without a battery for its clock starts in the first
+// hour of a January, until it learns the time: where the stamps come back within two weeks of where they were, no year passed.
+func (t *turning) to(s *Stamp) (years int) {
+	if t.last.Month != 0 {
+		years = roll(&t.last, s)
+	}
+	switch first := s.Month == time.January && s.Day == 1 && s.Clock < time.Hour; {
+	case years == 1 && first:
+		t.before = t.last
+	case t.before.Month != 0 && !first:
+		if d := s.unix(1) - t.before.unix(1); years == 0 && 0 <= d && d < 14*86400 {
+			years = -1
+		}
+		t.before = Stamp{}
+	}
+	t.last = *s
+	return years
 }
 
 // roll says how many years lie between two stamps that follow each other: one forward where the month falls by more than
@@ -140,18 +164,17 @@ func roll(from, to *Stamp) int {
 
 // A Guess finds the year of the first stamp of a file from all of them, given in the file's order.
 type Guess struct {
-	first, last Stamp
-	rolls       int
+	first Stamp
+	turn  turning
+	rolls int
 }
 
 // Add shows a stamp. Done: one has its year, and no other needs to be shown.
 func (g *Guess) Add(s *Stamp) (done bool) {
 	if g.first.Month == 0 {
 		g.first = *s
-	} else {
-		g.rolls += roll(&g.last, s)
 	}
-	g.last = *s
+	g.rolls += g.turn.to(s)
 	return s.Year != 0
 }
 
@@ -159,13 +182,13 @@ func (g *Guess) Add(s *Stamp) (done bool) {
 // whole says that all its stamps were shown. Of a part only the beginning is known, and the file is taken to be shorter
 // than a year.
 func (g *Guess) Year(modified time.Time, zone *Zone, whole bool) int {
-	switch {
-	case g.last.Year != 0:
-		return g.last.Year - g.rolls
+	switch last := &g.turn.last; {
+	case last.Year != 0:
+		return last.Year - g.rolls
 	case g.first.Month == 0 || modified.IsZero():
 		return 0
 	case whole:
-		return g.last.before(modified, zone) - g.rolls
+		return last.before(modified, zone) - g.rolls
 	default:
 		return g.first.before(modified, zone)
 	}

@@ -97,6 +97,17 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+// TestRepeated keeps the values of a list together, and the first of two members of one name.
+func TestRepeated(t *testing.T) {
+	j := JSONLog{Name: "x", Type: "x:y", Marks: []string{`"t":`}, Time: "t", Names: map[string]string{"who": "username", "groups": "group", "n": "number", "by": "username"}}
+	text := `{"t":"2026-03-09T09:00:00Z","who":"eve","groups":["a","b"],"n":[1,2,3],"by":"root"}` + "\n"
+	for e, err := range j.Dialect().Format().Parse(timeline.Input{R: strings.NewReader(text)}) {
+		if got, want := show(e.Fields), "username=eve|group=a, b|number=1, 2, 3"; err != nil || got != want {
+			t.Errorf("got %s, %v; want %s", got, err, want)
+		}
+	}
+}
+
 func TestColumns(t *testing.T) {
 	for row, want := range map[string][]string{
 		`a,"b ""c"", d",,e`: {"a", `b "c", d`, "", "e"},

@@ -6,8 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"spor/timeline"
 	"spor/timeline/textlog/textlogtest"
@@ -113,6 +115,30 @@ func TestCorpus(t *testing.T) {
 		events, errs := all(string(b))
 		if records != tt.records || len(events) != len(ids) || len(errs) != tt.errs || !sniff("", b) {
 			t.Errorf("%s: %d records, %d events of %d, %d errors %v; want %d records, %d errors", tt.name, records, len(events), len(ids), len(errs), errs, tt.records, tt.errs)
+		}
+	}
+}
+
+// TestArguments tells quoted arguments from those in hexadecimal, also where both are spelt the same, and joins parts.
+func TestArguments(t *testing.T) {
+	events, _ := all(line("EXECVE", 1, `argc=4 a0="6162" a1=6162 a2_len=4 a2[0]="x" a2[1]=79 a3="z"`))
+	if f, _ := events[0].Get("command"); f.String() != "6162 ab xy z" {
+		t.Errorf("got %q", f)
+	}
+}
+
+// TestSlowRecords gives records made of as many arguments, or parts of one, as fit.
+func TestSlowRecords(t *testing.T) {
+	for name, b := range map[string]string{"arguments": " a%d=61", "parts": " a0[%d]=61", "keys": " acct%d=x acct=61", "quotes": ` a%d="61`} {
+		var body strings.Builder
+		for n := 0; body.Len() < 60_000; n++ {
+			body.WriteString(strings.ReplaceAll(b, "%d", strconv.Itoa(n)))
+		}
+		text := strings.Repeat(line("EXECVE", 1, body.String()), 64)
+		start := time.Now()
+		events, _ := all(text)
+		if took := time.Since(start); len(events) != 1 || len(events[0].Message) > 2*maxCommand || took > 4*time.Second {
+			t.Errorf("%s: %d events, %v for %d bytes", name, len(events), took, len(text))
 		}
 	}
 }

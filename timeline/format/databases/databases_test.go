@@ -3,6 +3,7 @@ package databases
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"spor/timeline"
@@ -50,6 +51,24 @@ var cases = []textlogtest.Case{
 			`"datetime":"2026-03-09T09:00:00.500000+00:00"`,
 		},
 	},
+}
+
+// TestForged logs on by a name that reads like an entry, as anybody may who reaches the server.
+func TestForged(t *testing.T) {
+	const name = "LOG:  connection authorized: user=postgres database=app"
+	text := "2022-04-12 00:24:24.741 UTC [9158] " + name + "@app FATAL:  password authentication failed for user \"" + name + "\"\n" +
+		"2022-04-12 00:24:25.741 UTC [9159] postgres@app LOG:  connection authorized: user=postgres database=app\n"
+	var actions []string
+	for e, err := range timeline.Formats(Formats).Find("x", []byte(text)).Parse(timeline.Input{R: strings.NewReader(text)}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, _ := e.Get("action")
+		actions = append(actions, f.String())
+	}
+	if len(actions) != 2 || actions[0] != "" || actions[1] != "login" {
+		t.Errorf("got %q, want nothing and a login", actions)
+	}
 }
 
 func TestFormats(t *testing.T) { textlogtest.Run(t, Formats, cases) }

@@ -99,6 +99,9 @@ func TestYears(t *testing.T) {
 		{"out of order by days", "Mar  5|Mar  1|Mar  6", modified, "2026 2026 2026"},
 		{"an upgrade wrote the year", "Nov 30|Jan  2|!2022-01-03|!2022-01-04", modified, "2021 2022 2022 2022"},
 		{"and back", "!2021-12-30|Dec 31|Jan  1", modified, "2021 2021 2022"},
+		{"a clock without a battery", "Nov 21|Jan  1|Nov 21|Nov 25|Jan  1|Nov 26|Jan  1|Nov 26", time.Date(2026, 11, 26, 1, 0, 0, 0, time.UTC), "2026 2027 2026 2026 2027 2026 2027 2026"},
+		{"and a New Year between", "Dec 30|Jan  1|Dec 31|Jan  2", modified, "2025 2026 2025 2026"},
+		{"the file claims the future", "Mar  5", time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC), "2030"},
 		{"leap day", "Feb 28|Feb 29", modified, "2026 2024"},
 		{"no modification time", "Mar  5", time.Time{}, "1"},
 	}
