@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"spor/artifacts"
 	"spor/cmd/internal/cli"
@@ -108,11 +109,17 @@ nothing of the torn volume is missing. Both bundles are kept and named.`,
   SPOR_KIT=/mnt/usb/spor.kit spor collect --json`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o.given = given(cmd)
+			o.given = given(cmd.Flags())
 			return runCollect(cmd.Context(), o, s)
 		},
 	}
-	f := cmd.Flags()
+	collectFlags(cmd.Flags(), o)
+	cmd.MarkFlagsMutuallyExclusive("root", "image")
+	return cmd
+}
+
+// collectFlags are the options by name. The guided run takes them from the environment.
+func collectFlags(f *pflag.FlagSet, o *collectOptions) {
 	f.StringArrayVar(&o.recipients, "recipient", nil, "OpenPGP public key `file` to seal to; repeat for several")
 	f.StringVar(&o.kit, "kit", "", "the kit `file` (default spor.kit beside the program)")
 	f.StringArrayVar(&o.profiles, "profile", nil, "`name` of what to take: volatile, triage (default), ransomware, webserver, full, memory; repeat to add")
@@ -150,8 +157,6 @@ nothing of the torn volume is missing. Both bundles are kept and named.`,
 	f.BoolVar(&o.json, "json", false, "JSON lines on stdout, one object each")
 	f.BoolVar(&o.quiet, "quiet", false, "say only where the bundle is, and what is wrong")
 	f.BoolVar(&o.verbose, "verbose", false, "say what became of each file")
-	cmd.MarkFlagsMutuallyExclusive("root", "image")
-	return cmd
 }
 
 // noArguments refuses what stands alone on the line: more often than not a file that was to be taken.
@@ -164,11 +169,17 @@ func noArguments(_ *cobra.Command, args []string) error {
 
 // runCollect is the unattended collection, from what was asked for to the exit code.
 func runCollect(ctx context.Context, o *collectOptions, s cli.Streams) error {
-	began := time.Now()
-	job, err := prepare(o, began)
+	job, err := prepare(o, time.Now())
 	if err != nil {
 		return err
 	}
+	job.view = newView(s, o)
+	return job.collect(ctx)
+}
+
+// collect does what was prepared.
+func (j *job) collect(ctx context.Context) error {
+	o := j.opts
 	if !o.elsewhere() {
 		release, alone, err := onlyOne()
 		if err != nil {
@@ -179,25 +190,24 @@ func runCollect(ctx context.Context, o *collectOptions, s cli.Streams) error {
 		}
 		defer release()
 	}
-	job.view = newView(s, o)
-	for _, w := range job.warnings {
-		job.view.warn("%s", w)
+	for _, w := range j.warnings {
+		j.view.warn("%s", w)
 	}
 	if o.lowImpact {
 		if err := lowImpact(); err != nil {
-			job.view.warn("low impact: %v", err)
+			j.view.warn("low impact: %v", err)
 		}
 	}
-	if err := job.open(ctx); err != nil {
+	if err := j.open(context.WithoutCancel(ctx)); err != nil { // an interrupted run ends in a valid bundle, however early
 		return err
 	}
-	if err := job.choose(); err != nil {
+	if err := j.choose(); err != nil {
 		return err
 	}
 	if o.dryRun {
-		return job.dryRun(ctx)
+		return j.dryRun(ctx)
 	}
-	return job.run(ctx)
+	return j.run(ctx)
 }
 
 // verdict is the exit code of a collection whose bundle is good.

@@ -19,7 +19,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"spor/artifacts"
@@ -314,9 +313,9 @@ func tool() manifest.Tool {
 }
 
 // given lists the options of a run for the custody record; tokens are left out.
-func given(cmd *cobra.Command) []string {
+func given(flags *pflag.FlagSet) []string {
 	list := []string{}
-	cmd.Flags().Visit(func(f *pflag.Flag) {
+	flags.Visit(func(f *pflag.Flag) {
 		value := f.Value.String()
 		if f.Name == "token" {
 			value = "(left out)"

@@ -29,20 +29,23 @@ func run(ctx context.Context, args []string, s cli.Streams) cli.Code {
 	// The host needs its memory more than we do: half the garbage, for a twentieth more work.
 	debug.SetGCPercent(50)
 	debug.SetMemoryLimit(96 << 20) // the program itself is 15 MiB more
+	g := &guide{}
 	root := &cobra.Command{
 		Use:   "spor",
 		Short: "Collect evidence on this host, seal it to a CERT's key, send it",
 		Long: `spor collects evidence on an affected Windows or Linux host, changes as little
-as it can, and writes it as a bundle that only the CERT can open.`,
-		Example: `  spor collect --recipient cert-public.asc --out E:\    # onto a USB stick
+as it can, and writes it as a bundle that only the CERT can open. Without a
+command it asks what only a person knows, in Icelandic, Norwegian or English.`,
+		Example: `  spor                                                  # asks, with spor.kit beside the program
+  spor collect --recipient cert-public.asc --out E:\    # onto a USB stick
   spor collect                                          # with spor.kit beside the program`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return guided(cmd.Context(), cmd, s) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return g.guided(cmd.Context(), cmd, s) },
 	}
 	root.AddCommand(collectCommand(s), uploadCommand(s), listCommand(s), checkCommand(s), versionCommand(s), cli.ExitCodes())
 	code := cli.Execute(ctx, root, args, s)
 	if len(args) == 0 {
-		keepWindow(s)
+		g.keepWindow(s)
 	}
 	return code
 }

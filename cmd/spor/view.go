@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -32,6 +31,7 @@ type view struct {
 	lastLine time.Time
 	lastSend time.Time // when the outbox was last heard of
 	restarts int
+	telling  *telling // how it is said to a person who is led through; nil: to administrators
 }
 
 type viewMode struct {
@@ -43,16 +43,6 @@ const plainEvery = 5 * time.Second
 
 func newView(s cli.Streams, o *collectOptions) *view {
 	return &view{out: s.Out, err: s.Err, mode: viewMode{o.json, o.quiet, o.verbose, isTerminal(s.Err)}}
-}
-
-// isTerminal tells whether a stream ends at a person.
-func isTerminal(stream any) bool {
-	f, ok := stream.(*os.File)
-	if !ok {
-		return false
-	}
-	st, err := f.Stat()
-	return err == nil && st.Mode()&os.ModeCharDevice != 0
 }
 
 // emit writes a JSON line with its type first.
@@ -72,7 +62,7 @@ func (v *view) emit(kind string, fields any) {
 
 // say writes a line for people, over the status line if there is one.
 func (v *view) say(format string, args ...any) {
-	if v.mode.quiet || v.mode.json {
+	if v.mode.quiet || v.mode.json || v.telling != nil {
 		return
 	}
 	v.clear()
@@ -83,6 +73,10 @@ func (v *view) warn(format string, args ...any) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.clear()
+	if v.telling != nil {
+		v.telling.warn(v.err, fmt.Sprintf(format, args...))
+		return
+	}
 	fmt.Fprintf(v.err, "spor: warning: "+format+"\n", args...)
 }
 
@@ -111,6 +105,10 @@ func (v *view) start(f startFacts) {
 	defer v.mu.Unlock()
 	if v.mode.json {
 		v.emit("start", f)
+		return
+	}
+	if v.telling != nil {
+		v.telling.start(v.err, f)
 		return
 	}
 	if v.restarts > 0 {
@@ -142,10 +140,21 @@ func (v *view) collected() {
 	v.source = ""
 }
 
+// tell says something of a person's run between two states of the status line.
+func (v *view) tell(say func()) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.clear()
+	say()
+}
+
 func (v *view) begin(source string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.source = source
+	if v.telling != nil {
+		v.telling.begun++
+	}
 	v.progress()
 }
 
@@ -173,6 +182,10 @@ func (v *view) outcome(o artifacts.Outcome) {
 // progress is called often and shows itself now and then; v.mu is held.
 func (v *view) progress() {
 	now := time.Now()
+	if v.telling != nil {
+		v.telling.progress(v, now)
+		return
+	}
 	every := plainEvery
 	if v.mode.terminal && !v.mode.json {
 		every = 100 * time.Millisecond
@@ -219,6 +232,10 @@ func (v *view) uploading(to string) func(upload.Progress) {
 			v.sending += " of " + cli.Bytes(p.Size)
 		}
 		switch recent := now.Sub(v.lastSend) < plainEvery; {
+		case v.telling != nil:
+			v.sending = v.telling.sending(p)
+			v.progress()
+			return
 		case p.Phase == upload.Waiting && !v.mode.json:
 			v.sending = "the receiver does not answer"
 			v.say("%s: %v; trying again in %s", p.Name, p.Err, p.Wait.Round(time.Second))
@@ -248,6 +265,7 @@ func (v *view) sent(to string, r upload.Result) {
 		how = fmt.Sprintf(" (resumed at %s)", cli.Bytes(r.Resumed))
 	}
 	switch {
+	case v.telling != nil && r.Err == nil: // the end says so
 	case v.mode.json:
 		f := map[string]any{"to": to, "name": r.Object.Name, "size": r.Object.Size, "sha256": r.Object.SHA256, "resumed": r.Resumed}
 		if r.Err != nil {
@@ -293,6 +311,10 @@ func (v *view) summary(f summaryFacts) {
 		return
 	}
 	v.clear()
+	if v.telling != nil {
+		v.telling.end(v.out, f)
+		return
+	}
 	for _, a := range f.Abandoned {
 		fmt.Fprintf(v.out, "torn     %s\n", a)
 	}

@@ -126,7 +126,8 @@ type Data struct {
 // MaxSize bounds a form, in bytes.
 const MaxSize = 256 << 10
 
-// Read reads a form in YAML or JSON (what begins with a brace) and checks it. The name is for messages.
+// Read reads a form in YAML or JSON (what begins with a brace) and checks it. A form that reads but holds what makes no sense, or
+// leaves out what is needed, comes back beside the error: half a report is better than none. The name is for messages.
 func Read(name string, r io.Reader) (*Incident, error) {
 	text, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
 	if err != nil {
@@ -154,7 +155,7 @@ func Read(name string, r io.Reader) (*Incident, error) {
 		return nil, fmt.Errorf("%s: something follows the form", name)
 	}
 	if err := in.Check(); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return &in, fmt.Errorf("%s: %w", name, err)
 	}
 	return &in, nil
 }

@@ -114,7 +114,7 @@ func Execute(ctx context.Context, root *cobra.Command, args []string, s Streams)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
 	prefix := strings.ToUpper(strings.ReplaceAll(root.Name(), "-", "_")) + "_"
-	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd.Flags(), prefix) }
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return FromEnvironment(cmd.Flags(), prefix) }
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return OK
@@ -132,8 +132,8 @@ func Execute(ctx context.Context, root *cobra.Command, args []string, s Streams)
 	return e.Code
 }
 
-// fromEnvironment sets the options that were not given from PREFIX_NAME.
-func fromEnvironment(flags *pflag.FlagSet, prefix string) error {
+// FromEnvironment sets the options that were not given from PREFIX_NAME.
+func FromEnvironment(flags *pflag.FlagSet, prefix string) error {
 	var err error
 	flags.VisitAll(func(f *pflag.Flag) {
 		name := prefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
