@@ -14,6 +14,7 @@ import (
 
 	"spor/timeline/dates"
 	"spor/timeline/format/daemons"
+	"spor/timeline/format/webaccess"
 	"spor/timeline/textlog"
 )
 
@@ -136,6 +137,9 @@ func read(e *textlog.Entry) {
 	}
 	e.Add("message_identifier", h.id)
 	e.Add("structured_data", h.data)
+	if webaccess.Carried(e, h.reporter, h.body) {
+		return
+	}
 	e.Add("body", h.body)
 	switch {
 	case h.reporter != "":

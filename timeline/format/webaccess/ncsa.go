@@ -62,16 +62,21 @@ func ncsaSure(line string) bool {
 
 // ncsa reads one line of the family.
 func ncsa(e *textlog.Entry) {
+	line := e.Text
+	if line[0]-'0' > 9 || len(line) > 4 && line[4] == '-' {
+		_, line = web.BehindSyslog(line)
+	}
+	e.Damage = ncsaLine(e, line, e.At-len(e.Text)+len(line))
+}
+
+// ncsaLine reads a line whose request begins at an offset.
+func ncsaLine(e *textlog.Entry, line string, at int) error {
 	var r web.Request
-	if e.Damage = ncsaTail(&r, e.Text[e.At:], e.Cut > 0); e.Damage != nil {
-		return
+	if err := ncsaTail(&r, line[at:], e.Cut > 0); err != nil {
+		return err
 	}
-	open := strings.LastIndexByte(e.Text[:e.At], '[')
-	before := e.Text[:open-1]
-	if c := before; c != "" && (c[0]-'0' > 9 || len(c) > 4 && c[4] == '-') {
-		_, before = web.BehindSyslog(before)
-	}
-	ncsaHead(&r, before)
+	open := strings.LastIndexByte(line[:at], '[')
+	ncsaHead(&r, line[:open-1])
 	extra := r.Values[web.None]
 	r.Values[web.None] = ""
 	traefik := extra != "" && traefikTail(&r, e, extra)
@@ -87,6 +92,7 @@ func ncsa(e *textlog.Entry) {
 			e.Add("extra", extra)
 		}
 	}
+	return nil
 }
 
 func firstOf(list string) string {

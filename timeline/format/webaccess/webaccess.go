@@ -97,49 +97,47 @@ func haproxySure(line string) bool {
 	return n > 0 && n < len(rest) && len(strings.Fields(rest[n:])) >= 6
 }
 
-// haproxy reads "frontend backend/server 0/0/0/169/169 404 1541 - - ---- 1/1/1/1/0 0/0 {captured} "GET / HTTP/1.1"" of its
-// HTTP log, and "frontend backend/server 0/0/169 1541 -- 1/1/1/1/0 0/0" of its TCP log.
+// haproxy reads an entry of HAProxy's: a request, a connection, or a word of its own.
 func haproxy(e *textlog.Entry) {
 	s := e.Words()
-	_, n := haproxyDate(s)
-	if n == 0 {
-		e.Type = web.Error
-		e.Add("module", "haproxy")
-		e.Add("body", s)
+	if _, n := haproxyDate(s); n > 0 {
+		e.Damage = haproxyLine(e, s, n)
 		return
 	}
+	e.Type = web.Error
+	e.Add("module", "haproxy")
+	e.Add("body", s)
+}
+
+// haproxyLine reads "frontend backend/server 0/0/0/169/169 404 1541 - - ---- 1/1/1/1/0 0/0 {captured} "GET / HTTP/1.1"" of
+// the HTTP log, and "frontend backend/server 0/0/169 1541 -- 1/1/1/1/0 0/0" of the TCP log, behind client and date.
+func haproxyLine(e *textlog.Entry, s string, behind int) error {
 	var r web.Request
 	v := &r.Values
 	client, _ := word(s)
 	v[web.Address], v[web.ClientPort] = web.HostPort(client)
-	frontend, rest := word(s[min(n, len(s)):])
+	frontend, rest := word(s[min(behind, len(s)):])
 	backend, rest := word(rest)
 	times, rest := word(rest)
-	if backend == "" && e.Cut == 0 || strings.Count(times, "/") < 2 && e.Cut == 0 && !strings.HasSuffix(frontend, ":") {
-		e.Damage = errRequest
-		return
+	parts := strings.Count(times, "/")
+	if parts < 2 && e.Cut == 0 {
+		return errRequest
 	}
 	v[web.Server], v[web.Upstream] = strings.TrimSuffix(frontend, "~"), backend
 	r.Took(strings.TrimPrefix(times[strings.LastIndexByte(times, '/')+1:], "+"), 1000)
-	http := strings.Count(times, "/") >= 4
+	http := parts >= 4
 	if http {
 		v[web.Status], rest = word(rest)
 	}
 	v[web.Sent], rest = word(rest)
 	v[web.Sent] = strings.TrimPrefix(v[web.Sent], "+")
-	state := ""
 	if http {
-		for range 2 { // captured cookies
-			_, rest = word(rest)
-		}
+		_, rest = word(rest) // captured cookies
+		_, rest = word(rest)
 	}
-	state, rest = word(rest)
+	state, rest := word(rest)
 	if at := strings.IndexByte(rest, '"'); at >= 0 && http {
-		line := rest[at+1:]
-		if end := strings.LastIndexByte(line, '"'); end >= 0 {
-			line = line[:end]
-		}
-		r.Split(line)
+		r.Split(strings.TrimSuffix(rest[at+1:], `"`))
 	}
 	r.Give(e)
 	if !http {
@@ -147,11 +145,33 @@ func haproxy(e *textlog.Entry) {
 	}
 	e.Add("termination_state", state)
 	if at := strings.IndexByte(rest, '{'); at >= 0 && http {
-		captured := rest[at:]
-		if end := strings.Index(captured, "} \""); end >= 0 {
-			e.Add("captured", captured[:end+1])
+		if end := strings.Index(rest[at:], "} \""); end >= 0 {
+			e.Add("captured", rest[at:at+end+1])
 		}
 	}
+	return nil
+}
+
+// Carried reads the request that a web server or proxy said by syslog, for files that hold the messages of many programs.
+// What is none is left alone.
+func Carried(e *textlog.Entry, reporter, said string) bool {
+	switch reporter {
+	case "haproxy":
+		s, n := haproxyDate(said)
+		if n == 0 || haproxyLine(e, said, n) != nil {
+			return false
+		}
+		e.Stamp = s
+	case "nginx", "httpd", "apache2", "apache", "lighttpd", "traefik":
+		s, at, ok := ncsaBegin(said)
+		if !ok || ncsaLine(e, said, at) != nil {
+			return false
+		}
+		e.Stamp = s
+	default:
+		return false
+	}
+	return true
 }
 
 // squidBegin asks for "1286536308.779    180 192.0.2.7 TCP_MISS/200 411 ".

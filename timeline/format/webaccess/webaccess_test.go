@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"spor/timeline"
+	"spor/timeline/textlog"
 	"spor/timeline/textlog/textlogtest"
 )
 
@@ -135,6 +136,21 @@ func TestNothingInvented(t *testing.T) {
 	} {
 		if f := timeline.Formats(Formats).Find("x.log", []byte(text)); f != nil {
 			t.Errorf("%q is known as %s", text, f.Name)
+		}
+	}
+}
+
+func TestCarried(t *testing.T) {
+	for _, tt := range []struct{ reporter, said, want string }{
+		{"nginx", strings.TrimSuffix(combined, "\n"), `GET /a?b=%2e%2e from: 192.0.2.7 code: 200`},
+		{"haproxy", `192.0.2.7:5 [04/Apr/2024:14:30:18.885] f b/s 0/0/0/1/2 404 1 - - ---- 1/1/1/1/0 0/0 "GET /a HTTP/1.1"`, "GET /a from: 192.0.2.7 code: 404"},
+		{"haproxy", "Proxy f started.", ""},
+		{"nginx", "2026/03/09 09:00:00 [error] 1#1: x", ""},
+		{"sshd", strings.TrimSuffix(combined, "\n"), ""},
+	} {
+		e := textlog.Entry{Text: tt.said}
+		if got := Carried(&e, tt.reporter, tt.said); got != (tt.want != "") || e.Message != tt.want || !got && len(e.Fields) > 0 {
+			t.Errorf("%s: %s: got %v, %q, %d fields", tt.reporter, tt.said, got, e.Message, len(e.Fields))
 		}
 	}
 }
