@@ -28,9 +28,15 @@ type Input struct {
 	Screens   []Screen
 	Identity  Identity
 	Timeline  Timeline
-	Beside    string   // the folder as seen from the page, with slashes: "." is where it lies; empty: there is none to link to
-	Faults    []string // what of the folder could not be read, and why
-	Cut       []string // what was longer than the bounds allow
+	Starters  []Starter
+	Firewall  []FirewallRule
+	Notes     []Note // ransom notes
+
+	FirewallSettings []Setting
+
+	Beside string   // the folder as seen from the page, with slashes: "." is where it lies; empty: there is none to link to
+	Faults []string // what of the folder could not be read, and why
+	Cut    []string // what was longer than the bounds allow
 
 	folder  fs.FS // to read the events again
 	reduced bool  // by Reduce
@@ -157,6 +163,11 @@ func Load(ctx context.Context, fsys fs.FS) (*Input, error) {
 	if ids := load(in, fsys, live(fsys, "identity"), 1, func(*Identity) bool { return true }); len(ids) > 0 {
 		in.Identity = ids[0]
 	}
+	starters := slices.Concat(live(fsys, "persistence"), live(fsys, "autoruns"), live(fsys, "tasks"))
+	in.Starters = load(in, fsys, starters, maxStarters, func(s *Starter) bool { return !s.Ships })
+	in.Firewall = load(in, fsys, slices.Concat(live(fsys, "firewall"), live(fsys, "firewall-rules")), maxRules, func(*FirewallRule) bool { return true })
+	in.FirewallSettings = load(in, fsys, live(fsys, "settings"), 100, (*Setting).ofFirewall)
+	in.notes(fsys)
 	if err := in.timeline(ctx, fsys); err != nil {
 		in.fault("timeline.jsonl", err)
 	}

@@ -5,6 +5,10 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -123,8 +127,29 @@ func made(t *testing.T, hostile string) fstest.MapFS {
 		"ongoing": map[string]any{"state": "contained"}, "severity": map[string]any{"operation_stops": "yes"}, "extent": map[string]any{"servers": 2, "spreading": "unknown"},
 		"measures": []any{map[string]any{"text": "network cable pulled"}, map[string]any{"text": "restore from backup", "planned": true}},
 	})
+	put("live/firewall.jsonl",
+		map[string]any{"system": "nftables", "kind": "chain", "family": "inet", "table": "filter", "chain": "input", "hook": "input", "policy": "accept"},
+		map[string]any{"system": "nftables", "kind": "rule", "family": "inet", "table": "filter", "chain": "other" + hostile})
+	put("live/persistence.jsonl",
+		map[string]any{"kind": "cron", "path": "/etc/cron.d/updater" + hostile, "user": "root" + hostile, "command": "/dev/shm/.x -q" + hostile, "targets": []any{map[string]any{"path": "/dev/shm/.x", "temporary": true, "modified": began.Add(-50 * time.Hour)}}},
+		map[string]any{"kind": "systemd-unit", "path": "/usr/lib/systemd/system/ssh.service", "command": "/usr/sbin/sshd -D", "targets": []any{map[string]any{"path": "/usr/sbin/sshd", "package": "openssh-server", "modified": began.AddDate(-1, 0, 0)}}})
+	folder["files/srv/100%25 x#?.txt"] = &fstest.MapFile{Data: []byte("Hi friends,\n\nall your files are ours. " + hostile + "\n")}
+	folder["screens/session-2.png"] = &fstest.MapFile{Data: screenshot(t)}
 	folder["timeline.jsonl"] = &fstest.MapFile{Data: events(hostile)}
 	return folder
+}
+
+// screenshot is a desktop with a window on it.
+func screenshot(t *testing.T) []byte {
+	t.Helper()
+	m := image.NewRGBA(image.Rect(0, 0, 1600, 900))
+	draw.Draw(m, m.Bounds(), image.NewUniform(color.RGBA{0, 90, 120, 255}), image.Point{}, draw.Src)
+	draw.Draw(m, image.Rect(300, 200, 1100, 700), image.White, image.Point{}, draw.Src)
+	var b bytes.Buffer
+	if err := png.Encode(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 // events are a timeline of records and files over a month, one before and one after the collection, one without a time.
@@ -171,6 +196,7 @@ func render(t *testing.T, folder fs.FS, language string) string {
 // bare is a page without the blocks of events and the script, which have tests of their own.
 func bare(page string) string {
 	page = regexp.MustCompile(`(?s)<script.*</script>\n`).ReplaceAllString(page, "")
+	page = regexp.MustCompile(`data:image/jpeg;base64,[^"]+`).ReplaceAllString(page, "PICTURE")
 	return regexp.MustCompile(`script-src [^;&]*&#39;.*?&#39;;`).ReplaceAllString(page, "script-src HASH;")
 }
 

@@ -36,7 +36,7 @@ func (in *Input) leaveOut() {
 	for i := range m.Volumes {
 		m.Volumes[i].Name = ""
 	}
-	in.Screens, in.Sessions, in.Identity = nil, nil, Identity{}
+	in.Screens, in.Sessions, in.Identity, in.Notes = nil, nil, Identity{}, nil
 	in.Timeline.First, in.Timeline.Last = nil, nil
 	in.Beside, in.folder = "", nil
 	found := map[int]bool{}

@@ -31,7 +31,7 @@ func personal(t *testing.T) fstest.MapFS {
 	return folder
 }
 
-var secrets = []string{"anna", "bjorn", "carl", "gustav", "guðrún", "jónsdóttir", "kommune", "fs01", "192.0.2.7", "kari", "nordmann", "52:54:00", strings.Repeat("0c", 16), "gudrun@"}
+var secrets = []string{`anna([^\pL]|$)`, "bjorn", "carl", "gustav", "guðrún", "jónsdóttir", "kommune", "fs01", "192.0.2.7", "kari", "nordmann", "52:54:00", strings.Repeat("0c", 16), "gudrun@"}
 
 func loaded(t *testing.T, folders ...fstest.MapFS) []*Input {
 	t.Helper()
@@ -64,7 +64,7 @@ func TestShare(t *testing.T) {
 				got = text.String()
 			}
 			for _, secret := range secrets {
-				if at := regexp.MustCompile(`(?i)(^|[^\pL\d])` + regexp.QuoteMeta(secret)).FindStringIndex(got); at != nil {
+				if at := regexp.MustCompile(`(?i)(^|[^\pL\d])` + secret).FindStringIndex(got); at != nil {
 					t.Errorf("%s %s: tells %q: …%s…", language, what, secret, got[max(0, at[0]-60):min(len(got), at[1]+40)])
 				}
 			}

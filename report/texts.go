@@ -49,6 +49,9 @@ type texts struct {
 	Faults, Cut string
 
 	Shared, Indicators, About string
+
+	Notes, NotesNote, NoText, Connections, ConnectionsNote, Here, Remote, Starters, StartersNote, Changed, Kind   string
+	Temporary, Writable, Gone, Recent, Firewall, Policy, FirewallRules, NoInput, AllowRules, NotLetIn, NoFirewall string
 }
 
 // languages are the pages that can be written, by the tag of the language.

@@ -107,7 +107,7 @@ var english = texts{
 	SyncUnknown: "not known whether it is synchronised", NoSkew: "Times on this page are UTC, as the host claims them; they were not compared with another clock.",
 	Yes: "yes", No: "no", Unknown: "not known",
 
-	Exposure: "Services this host offers", ExposureNote: "Sockets that wait for others. Whether a firewall stands before them is not seen here.",
+	Exposure: "Services this host offers", ExposureNote: "Sockets that wait for others. Whether anything else stands before them on the way is not seen here.",
 	NoExposure: "No listening sockets were recorded.", Service: "Port", Address: "Address", Reachable: "from the network", LocalOnly: "from this host only", Program: "Program", User: "User",
 
 	Timeline: "Timeline", TimelineNote: "Events a day, on a logarithmic scale, in the sixty days up to the collection.", NoTimeline: "There is no timeline.",
@@ -129,7 +129,7 @@ var english = texts{
 	Accounts: "Accounts", Sessions: "Logged on", Interfaces: "Network interfaces", Name: "Name", Home: "Home", Shell: "Shell", Password: "Password", Admin: "administrator", From: "From", Terminal: "Terminal",
 	Up: "up", Promiscuous: "takes every frame",
 
-	Screens: "Screens", ScreensNote: "What the people on the host saw, and the titles of the windows. The pictures lie beside this page and are only linked, so that it loads nothing.",
+	Screens: "Screens", ScreensNote: "What the people on the host saw, and the titles of the windows. The pictures are decoded and drawn anew, smaller; the originals lie in the opened folder.",
 	Session: "Session", Picture: "Picture", Windows: "Windows", Locked: "locked",
 
 	Custody: "Custody", CustodyNote: "The chain as the manifest, which is signed, records it.", Step: "Step", Who: "Who", Detail: "Detail", Signer: "Signing key of the run",
@@ -139,4 +139,9 @@ var english = texts{
 
 	Shared:     "For handing on: the reporter is left out, and so are single events, accounts, screens and custody. Names of people, hosts, domains and organisations, mail addresses and the hosts' own addresses are replaced, each by the same word throughout.",
 	Indicators: "Indicators", About: "about",
+
+	Notes: "Ransom notes", NoText: "It holds no text.", Connections: "Connections to the outside", Here: "Here", Remote: "Other end", Starters: "Starts by itself, and is worth a look", Changed: "Changed (UTC)", Kind: "Kind", Temporary: "folder for temporary files", Writable: "anyone may change it", Gone: "file is missing", Recent: "changed lately", Firewall: "Firewall", Policy: "otherwise", FirewallRules: "rules", NoInput: "There is a firewall, but no rule for what comes in.", AllowRules: "active rules let others in", NotLetIn: "no rule lets others in", NoFirewall: "Rules of a firewall were not recorded.",
+	NotesNote:       "Files named as ransomware names its notes, as they begin. Do not follow what they ask for before you have spoken with the CERT.",
+	ConnectionsNote: "With addresses of the internet when the host was looked at; those of processes with findings first.",
+	StartersNote:    "Entries that no system ships and that were changed in the thirty days before the collection, lie in folders for temporary files, may be changed by anyone, or are missing. The newest first.",
 }

@@ -107,7 +107,7 @@ var icelandic = texts{
 	SyncUnknown: "ekki vitað hvort hún er samstillt", NoSkew: "Tímar á síðunni eru UTC eins og vélin segir til um; þeir hafa ekki verið bornir saman við aðra klukku.",
 	Yes: "já", No: "nei", Unknown: "ekki vitað",
 
-	Exposure: "Þjónustur sem vélin býður", ExposureNote: "Tengi sem bíða eftir tengingum. Hér sést ekki hvort eldveggur er fyrir framan.",
+	Exposure: "Þjónustur sem vélin býður", ExposureNote: "Tengi sem bíða eftir tengingum. Hér sést ekki hvort eitthvað annað er fyrir framan á leiðinni.",
 	NoExposure: "Engin opin tengi voru skráð.", Service: "Gátt", Address: "Vistfang", Reachable: "frá neti", LocalOnly: "aðeins frá vélinni sjálfri", Program: "Forrit", User: "Notandi",
 
 	Timeline: "Tímalína", TimelineNote: "Atburðir á dag á lógaritmískum kvarða, sextíu dagana fram að gagnaöflun.", NoTimeline: "Engin tímalína er í gögnunum.",
@@ -129,7 +129,7 @@ var icelandic = texts{
 	Accounts: "Aðgangar", Sessions: "Innskráðir", Interfaces: "Netviðmót", Name: "Nafn", Home: "Heimamappa", Shell: "Skel", Password: "Lykilorð", Admin: "stjórnandi", From: "Frá", Terminal: "Skjáhermir",
 	Up: "virkt", Promiscuous: "hlustar á alla umferð",
 
-	Screens: "Skjámyndir", ScreensNote: "Það sem fólk við vélina sá, og titlar glugganna. Myndirnar liggja við hlið þessarar síðu og er aðeins vísað í þær, svo að hún sæki ekkert.",
+	Screens: "Skjámyndir", ScreensNote: "Það sem fólk við vélina sá, og titlar glugganna. Myndirnar eru afkóðaðar og teiknaðar upp á nýtt, smærri; frumritin eru í opnuðu möppunni.",
 	Session: "Seta", Picture: "Mynd", Windows: "Gluggar", Locked: "læst",
 
 	Custody: "Vörsluferill", CustodyNote: "Ferillinn eins og hann er skráður í undirrituðu yfirliti gagnanna.", Step: "Skref", Who: "Hver", Detail: "Nánar", Signer: "Undirritunarlykill söfnunarinnar",
@@ -139,4 +139,9 @@ var icelandic = texts{
 
 	Shared:     "Til miðlunar: tilkynnanda er sleppt, sömuleiðis einstökum atburðum, notendaaðgöngum, skjámyndum og vörsluferli. Í stað nafna fólks, véla, léna og stofnana, netfanga og eigin vistfanga vélanna standa dulnefni, alltaf það sama fyrir hvert.",
 	Indicators: "Vísar", About: "um",
+
+	Notes: "Kúgunarbréf", NoText: "Í skránni er enginn texti.", Connections: "Tengingar út á við", Here: "Hér", Remote: "Hinn endinn", Starters: "Ræsist sjálfkrafa og vert er að skoða", Changed: "Breytt (UTC)", Kind: "Tegund", Temporary: "mappa fyrir bráðabirgðaskrár", Writable: "hver sem er má breyta", Gone: "skrána vantar", Recent: "nýlega breytt", Firewall: "Eldveggur", Policy: "að öðru leyti", FirewallRules: "reglur", NoInput: "Eldveggur er til staðar, en engin regla um það sem kemur inn.", AllowRules: "virkar reglur hleypa öðrum inn", NotLetIn: "engin regla hleypir öðrum inn", NoFirewall: "Reglur eldveggjar voru ekki skráðar.",
+	NotesNote:       "Skrár sem bera heiti eins og gagnagíslatökuforrit gefa bréfum sínum, upphaf þeirra. Farið ekki eftir því sem þar er krafist fyrr en rætt hefur verið við netöryggissveitina.",
+	ConnectionsNote: "Við vistföng á netinu þegar vélin var skoðuð; fyrst tengingar grunsamlegra ferla.",
+	StartersNote:    "Færslur sem ekkert stýrikerfi kemur með og var breytt síðustu þrjátíu daga fyrir gagnaöflun, liggja í möppum fyrir bráðabirgðaskrár, hver sem er má breyta eða vantar. Þær nýjustu fyrst.",
 }

@@ -107,7 +107,7 @@ var norwegian = texts{
 	SyncUnknown: "ukjent om den er synkronisert", NoSkew: "Tidspunkter på siden er UTC slik maskinen oppgir dem; de er ikke sammenlignet med en annen klokke.",
 	Yes: "ja", No: "nei", Unknown: "ukjent",
 
-	Exposure: "Tjenester maskinen tilbyr", ExposureNote: "Porter som venter på tilkoblinger. Om en brannmur står foran, ses ikke her.",
+	Exposure: "Tjenester maskinen tilbyr", ExposureNote: "Porter som venter på tilkoblinger. Om noe annet står foran på veien, ses ikke her.",
 	NoExposure: "Ingen lyttende porter ble registrert.", Service: "Port", Address: "Adresse", Reachable: "fra nettverket", LocalOnly: "bare fra maskinen selv", Program: "Program", User: "Bruker",
 
 	Timeline: "Tidslinje", TimelineNote: "Hendelser per dag på logaritmisk skala, de seksti dagene frem til innhentingen.", NoTimeline: "Det finnes ingen tidslinje.",
@@ -129,7 +129,7 @@ var norwegian = texts{
 	Accounts: "Kontoer", Sessions: "Pålogget", Interfaces: "Nettverksgrensesnitt", Name: "Navn", Home: "Hjemmemappe", Shell: "Skall", Password: "Passord", Admin: "administrator", From: "Fra", Terminal: "Terminal",
 	Up: "oppe", Promiscuous: "lytter på all trafikk",
 
-	Screens: "Skjermbilder", ScreensNote: "Det folk ved maskinen så, og titlene på vinduene. Bildene ligger ved siden av denne siden og er bare lenket, slik at den ikke laster noe.",
+	Screens: "Skjermbilder", ScreensNote: "Det folk ved maskinen så, og titlene på vinduene. Bildene er dekodet og tegnet på nytt, mindre; originalene ligger i den åpnede mappen.",
 	Session: "Økt", Picture: "Bilde", Windows: "Vinduer", Locked: "låst",
 
 	Custody: "Beviskjede", CustodyNote: "Kjeden slik den signerte oversikten beskriver den.", Step: "Steg", Who: "Hvem", Detail: "Detalj", Signer: "Signeringsnøkkel for innhentingen",
@@ -139,4 +139,9 @@ var norwegian = texts{
 
 	Shared:     "Til deling: melderen er utelatt, og det samme er enkelthendelser, kontoer, skjermbilder og beviskjede. Navn på personer, maskiner, domener og virksomheter, e-postadresser og maskinenes egne adresser er erstattet, hver med samme ord hele veien.",
 	Indicators: "Indikatorer", About: "ca.",
+
+	Notes: "Løsepengebrev", NoText: "Filen inneholder ingen tekst.", Connections: "Forbindelser ut", Here: "Her", Remote: "Andre enden", Starters: "Starter av seg selv, og bør ses nærmere på", Changed: "Endret (UTC)", Kind: "Type", Temporary: "mappe for midlertidige filer", Writable: "hvem som helst kan endre den", Gone: "filen mangler", Recent: "nylig endret", Firewall: "Brannmur", Policy: "ellers", FirewallRules: "regler", NoInput: "Det finnes en brannmur, men ingen regel for det som kommer inn.", AllowRules: "aktive regler slipper andre inn", NotLetIn: "ingen regel slipper andre inn", NoFirewall: "Brannmurregler ble ikke registrert.",
+	NotesNote:       "Filer med navn slik løsepengevirus kaller brevene sine, og hvordan de begynner. Ikke følg det de krever før dere har snakket med responsmiljøet.",
+	ConnectionsNote: "Med adresser på internett da maskinen ble undersøkt; de fra prosesser med funn først.",
+	StartersNote:    "Oppføringer som ikke følger med systemet, og som ble endret de siste tretti dagene før innhentingen, ligger i mapper for midlertidige filer, kan endres av hvem som helst eller mangler. De nyeste først.",
 }

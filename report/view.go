@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"html/template"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -43,6 +44,11 @@ type view struct {
 	Volumes                                       []volume
 	ToolDigest, ToolSystem, Profiles, CommandLine string
 	Faults, Cut                                   []string
+	Connections                                   []connection
+	Starters                                      []starter
+	Firewall                                      []row
+	MoreConnections, MoreStarters                 string
+	Notes                                         []Note
 }
 
 type (
@@ -62,6 +68,7 @@ type (
 	service struct {
 		Port, Protocol, Address, Program, User string
 		Exposed                                bool
+		Firewall                               string // what lets others in
 	}
 	taken   struct{ Source, Items, Size string }
 	missing struct {
@@ -86,6 +93,7 @@ type (
 		Session           int
 		User, State, Note string
 		Link, Name        string
+		Picture           template.URL // made by picture alone
 		Titles            []string
 	}
 	step   struct{ Time, Who, What, Detail string }
@@ -117,7 +125,11 @@ func newView(in *Input, t *texts) *view {
 	v.services(in.Sockets)
 	v.timeline(in)
 	v.outcomes(m)
-	v.screens(in.Screens)
+	v.screens(in)
+	v.notable(in)
+	for _, n := range in.Notes {
+		v.Notes = append(v.Notes, Note{Item: link(v.Beside, n.Item), Path: clean(n.Path), Text: tidy(n.Text, noteText, '\n')})
+	}
 	v.people(in)
 	v.custody(m)
 	return v
@@ -262,10 +274,10 @@ func (h Happening) clean() Happening {
 	return Happening{Datetime: clean(when), Message: clean(h.Message), Path: clean(h.Path), Type: clean(h.Type)}
 }
 
-// people are processes, accounts, sessions and interfaces.
-// screens lists the sessions with a desktop, their pictures as links: the page itself loads nothing.
-func (v *view) screens(screens []Screen) {
-	for _, s := range screens {
+// screens lists the sessions with a desktop, with small pictures and links to the large ones.
+func (v *view) screens(in *Input) {
+	pictures := 0
+	for _, s := range in.Screens {
 		state := []string{clean(s.State)}
 		if s.Locked {
 			state = append(state, v.T.Locked)
@@ -278,6 +290,13 @@ func (v *view) screens(screens []Screen) {
 			Session: s.Session, User: clean(s.User), State: strings.Join(compact(state...), " · "), Note: strings.Join(compact(desktop, clean(s.Look), clean(s.Error)), " · "),
 			Link: link(v.Beside, s.Image), Name: clean(s.Image),
 		}
+		if link(".", s.Image) != "" && pictures < maxPictures && in.folder != nil {
+			pictures++
+			var err error
+			if shown.Picture, err = picture(in.folder, s.Image); err != nil {
+				shown.Note = strings.Join(compact(shown.Note, clean(err.Error())), " · ")
+			}
+		}
 		for _, w := range s.Windows {
 			if (w.Visible || w.Desktop != "") && w.Title != "" && len(shown.Titles) < shownTitles {
 				shown.Titles = append(shown.Titles, strings.Join(compact(clean(w.Title), clean(w.Desktop)), " · "))
@@ -287,13 +306,9 @@ func (v *view) screens(screens []Screen) {
 	}
 }
 
+// people are processes, accounts, sessions and interfaces.
 func (v *view) people(in *Input) {
-	marked := map[int]bool{}
-	for _, f := range in.Findings {
-		if f.PID != 0 {
-			marked[f.PID] = true
-		}
-	}
+	marked := foundProcesses(in)
 	list := slices.Clone(in.Processes)
 	slices.SortStableFunc(list, func(a, b Process) int {
 		return cmp.Or(-cmp.Compare(truth(marked[a.PID]), truth(marked[b.PID])), cmp.Compare(a.PID, b.PID))
