@@ -62,9 +62,9 @@ func Environ(reg artifacts.Registry, windir string, note func(artifacts.Outcome)
 	set("public", profiles.String("public"))
 	set("profilesdirectory", profiles.String("profilesdirectory"))
 	variables := read(keyEnvironment)
-	for _, name := range slices.Sorted(maps.Keys(variables)) {
+	for name := range variables {
 		if len(vars) == maxVariables {
-			note(artifacts.Outcome{Path: keyEnvironment, Status: artifacts.Truncated, Reason: fmt.Sprintf("more than %d variables", maxVariables)})
+			note(artifacts.Outcome{Path: keyEnvironment, Status: artifacts.Truncated, Reason: "more variables than are used"})
 			break
 		}
 		set(name, variables.String(name))

@@ -92,41 +92,35 @@ func Class(fsType string) artifacts.MountClass {
 	if strings.HasPrefix(fsType, "fuse.") {
 		return artifacts.Remote
 	}
-	return classes[fsType] // Local is the zero value
+	switch {
+	case among(remote, fsType):
+		return artifacts.Remote
+	case among(pseudo, fsType):
+		return artifacts.Pseudo
+	}
+	return artifacts.Local
 }
 
 // Answers tells whether a file system of a type is served by this kernel from what it has at hand: a disk, or memory. Of
 // the others that are entered (a FUSE on a disk of this machine, what runs from the network, a type we do not know)
 // a call may never come back.
 func Answers(fsType string) bool {
-	return own[fsType] || classes[fsType] == artifacts.Pseudo
+	return among(own, fsType) || among(pseudo, fsType)
 }
 
-var own = func() map[string]bool {
-	const types = `ext2 ext3 ext4 xfs btrfs f2fs jfs reiserfs reiser4 zfs bcachefs nilfs2 tmpfs ramfs rootfs overlay overlayfs aufs
-		squashfs erofs cramfs romfs iso9660 udf vfat msdos exfat ntfs ntfs3 hfs hfsplus ubifs jffs2 minix sysv ufs`
-	m := map[string]bool{}
-	for t := range strings.FieldsSeq(types) {
-		m[t] = true
-	}
-	return m
-}()
+// Types of file systems, with a space around each.
+const (
+	own = " ext2 ext3 ext4 xfs btrfs f2fs jfs reiserfs reiser4 zfs bcachefs nilfs2 tmpfs ramfs rootfs overlay overlayfs aufs" +
+		" squashfs erofs cramfs romfs iso9660 udf vfat msdos exfat ntfs ntfs3 hfs hfsplus ubifs jffs2 minix sysv ufs "
+	remote = " nfs nfs4 cifs smb3 smbfs ncpfs 9p afs coda autofs ceph fuse davfs glusterfs lustre orangefs pvfs2 beegfs" +
+		" gpfs panfs acfs ocfs2 gfs gfs2 virtiofs vboxsf vmhgfs prl_fs drvfs "
+	pseudo = " proc sysfs devpts devtmpfs cgroup cgroup2 cpuset debugfs tracefs securityfs bpf configfs pstore mqueue" +
+		" hugetlbfs binfmt_misc efivarfs rpc_pipefs nsfs nfsd fusectl selinuxfs smackfs apparmorfs resctrl dlmfs xenfs" +
+		" functionfs usbfs openpromfs oprofilefs sockfs pipefs anon_inodefs bdev ocfs2_dlmfs spufs ipathfs ibmasmfs" +
+		" s390_hypfs "
+)
 
-var classes = func() map[string]artifacts.MountClass {
-	const (
-		remote = `nfs nfs4 cifs smb3 smbfs ncpfs 9p afs coda autofs ceph fuse davfs glusterfs lustre orangefs pvfs2 beegfs
-			gpfs panfs acfs ocfs2 gfs gfs2 virtiofs vboxsf vmhgfs prl_fs drvfs`
-		pseudo = `proc sysfs devpts devtmpfs cgroup cgroup2 cpuset debugfs tracefs securityfs bpf configfs pstore mqueue
-			hugetlbfs binfmt_misc efivarfs rpc_pipefs nsfs nfsd fusectl selinuxfs smackfs apparmorfs resctrl dlmfs xenfs
-			functionfs usbfs openpromfs oprofilefs sockfs pipefs anon_inodefs bdev ocfs2_dlmfs spufs ipathfs ibmasmfs
-			s390_hypfs`
-	)
-	m := map[string]artifacts.MountClass{}
-	for t := range strings.FieldsSeq(remote) {
-		m[t] = artifacts.Remote
-	}
-	for t := range strings.FieldsSeq(pseudo) {
-		m[t] = artifacts.Pseudo
-	}
-	return m
-}()
+// among tells whether a list holds a type. One with a space in it is somebody's joke.
+func among(list, fsType string) bool {
+	return fsType != "" && !strings.Contains(fsType, " ") && strings.Contains(list, " "+fsType+" ")
+}
