@@ -110,11 +110,34 @@ func TestTextSniff(t *testing.T) {
 		"audit_enriched.log": "auditd", "postgresql.log": "postgresql", "vsftpd.log": "vsftpd", "bash_history": "bash_history", ".viminfo_alt": "viminfo", "mysql-logs.log": "mysql",
 		"suricata-logs-evelog.log": "suricata_eve", "suricata-logs-fastlog.log": "suricata_fast", "openvpn.log": "openvpn", "fortinet-vpn-bf.log": "fortigate", "proftpd-user-enum.log": "syslog",
 		"iptables-scan-multi-port.log": "syslog", "sshesame.log": "", "exchange-imap-bf.log": "", "skydriveerr.log": "", "windows-bf.log": "", "syslog_rsyslog": "syslog", "http-generic-test.log": "apache_access",
-		"grafana-logs.log": "", "gitlab-logs.log": "webserver_json", "apache_access.log": "apache_access", "iis.log": "w3c", "iis_without_date.log": "w3c", "caddy_json.log": "webserver_json", "haproxy-logs.log": "haproxy", "http-wordpress_wpconfig.log": "apache_access",
+		"grafana-logs.log": "", "gitlab-logs.log": "webserver_json", "apache_access.log": "apache_access", "iis.log": "w3c", "iis_without_date.log": "w3c", "caddy_json.log": "webserver_json", "haproxy-logs.log": "syslog", "http-wordpress_wpconfig.log": "syslog",
 		"modsecurity-nginx.log": "nginx_error", "confluence_access_post7.11.log": "confluence_access", "squid": "",
 	} {
 		if got[name] != want {
 			t.Errorf("%s is known as %q, want %q", name, got[name], want)
+		}
+	}
+}
+
+// TestCarriedRequests asks that requests that came by syslog have the shape of all others.
+func TestCarriedRequests(t *testing.T) {
+	names, texts := textSamples(t)
+	want := map[string]int{"http-wordpress_wpconfig.log": 14, "haproxy-logs.log": 1}
+	got := map[string]int{}
+	for i, b := range texts {
+		name := filepath.Base(names[i])
+		if want[name] == 0 {
+			continue
+		}
+		for e, err := range text().Find(name, b[:min(len(b), timeline.HeadSize)]).Parse(timeline.Input{Name: name, R: bytes.NewReader(b), Size: int64(len(b))}) {
+			if err == nil && e.Type == "webserver:access" {
+				got[name]++
+			}
+		}
+	}
+	for name, n := range want {
+		if got[name] != n {
+			t.Errorf("%s: %d requests, want %d", name, got[name], n)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"spor/timeline/dates"
 	"spor/timeline/format/daemons"
 	"spor/timeline/format/webaccess"
+	"spor/timeline/format/weberror"
 	"spor/timeline/textlog"
 )
 
@@ -137,7 +138,7 @@ func read(e *textlog.Entry) {
 	}
 	e.Add("message_identifier", h.id)
 	e.Add("structured_data", h.data)
-	if webaccess.Carried(e, h.reporter, h.body) {
+	if webaccess.Carried(e, h.reporter, h.body) || weberror.Carried(e, h.reporter, h.body) {
 		return
 	}
 	e.Add("body", h.body)

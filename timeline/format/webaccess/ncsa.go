@@ -13,16 +13,10 @@ var errRequest = errors.New("no request behind the date")
 
 // ncsaBegin finds "[10/Oct/2000:13:55:36 -0700]" behind some words, and says where what follows begins.
 func ncsaBegin(line string) (dates.Stamp, int, bool) {
-	start := 0
-	if line != "" && line[0]-'0' > 9 { // an address hardly begins as a date does
-		if reporter, rest := web.BehindSyslog(line); reporter != "" {
-			start = len(line) - len(rest)
-		}
-	} else if len(line) > 4 && line[4] == '-' {
-		if reporter, rest := web.BehindSyslog(line); reporter != "" {
-			start = len(line) - len(rest)
-		}
+	if line == "" || (line[0]-'0' > 9 || len(line) > 4 && line[4] == '-') && isSyslog(line) {
+		return dates.Stamp{}, 0, false
 	}
+	start := 0
 	for range 8 {
 		at := strings.IndexByte(line[start:], '[')
 		if at < 0 || start+at > maxPrefix {
@@ -47,6 +41,12 @@ func ncsaBegin(line string) (dates.Stamp, int, bool) {
 	return dates.Stamp{}, 0, false
 }
 
+// isSyslog tells a line that came by syslog: the file is one of many programs', and package syslog reads it.
+func isSyslog(line string) bool {
+	reporter, _ := web.BehindSyslog(line)
+	return reporter != ""
+}
+
 // maxPrefix is how far from the beginning of a line its date may be.
 const maxPrefix = 2048
 
@@ -62,11 +62,7 @@ func ncsaSure(line string) bool {
 
 // ncsa reads one line of the family.
 func ncsa(e *textlog.Entry) {
-	line := e.Text
-	if line[0]-'0' > 9 || len(line) > 4 && line[4] == '-' {
-		_, line = web.BehindSyslog(line)
-	}
-	e.Damage = ncsaLine(e, line, e.At-len(e.Text)+len(line))
+	e.Damage = ncsaLine(e, e.Text, e.At)
 }
 
 // ncsaLine reads a line whose request begins at an offset.

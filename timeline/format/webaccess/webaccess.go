@@ -59,21 +59,10 @@ func known(name string, compile func(string) (*Layout, error), forms ...string) 
 	return ls.dialect(name).Format()
 }
 
-// haproxyBegin finds `192.0.2.7:55032 [04/Apr/2024:14:30:18.885] `, behind syslog's words or alone. Another message of
-// HAProxy's is an entry too, where syslog dates it.
+// haproxyBegin finds `192.0.2.7:55032 [04/Apr/2024:14:30:18.885] `. What comes by syslog is for package syslog.
 func haproxyBegin(line string) (dates.Stamp, int, bool) {
-	reporter, rest := web.BehindSyslog(line)
-	if s, n := haproxyDate(rest); n > 0 {
-		return s, len(line) - len(rest), true
-	}
-	if reporter != "haproxy" {
-		return dates.Stamp{}, 0, false
-	}
-	s, n := dates.BSD(line)
-	if n == 0 {
-		s, n = dates.ISO(line)
-	}
-	return s, len(line) - len(rest), n > 0
+	s, n := haproxyDate(line)
+	return s, n, n > 0
 }
 
 func haproxyDate(s string) (dates.Stamp, int) {
@@ -82,41 +71,29 @@ func haproxyDate(s string) (dates.Stamp, int) {
 		return dates.Stamp{}, 0
 	}
 	stamp, n := dates.Apache(rest)
-	if n == 0 || n >= len(rest) || rest[n] != ']' || stamp.Clock%1e9 == 0 && n < 24 { // to the millisecond
+	if n == 0 || n+1 >= len(rest) || rest[n] != ']' || rest[n+1] != ' ' || stamp.Clock%1e9 == 0 && n < 24 { // to the millisecond
 		return dates.Stamp{}, 0
 	}
 	return stamp, len(client) + 2 + n + 2
 }
 
 func haproxySure(line string) bool {
-	reporter, rest := web.BehindSyslog(line)
-	if reporter == "haproxy" {
-		return true
-	}
-	_, n := haproxyDate(rest)
-	return n > 0 && n < len(rest) && len(strings.Fields(rest[n:])) >= 6
+	_, n := haproxyDate(line)
+	return n > 0 && len(strings.Fields(line[n:])) >= 6
 }
 
-// haproxy reads an entry of HAProxy's: a request, a connection, or a word of its own.
 func haproxy(e *textlog.Entry) {
-	s := e.Words()
-	if _, n := haproxyDate(s); n > 0 {
-		e.Damage = haproxyLine(e, s, n)
-		return
-	}
-	e.Type = web.Error
-	e.Add("module", "haproxy")
-	e.Add("body", s)
+	client, _ := word(e.Text)
+	e.Damage = haproxyLine(e, client, e.Words())
 }
 
 // haproxyLine reads "frontend backend/server 0/0/0/169/169 404 1541 - - ---- 1/1/1/1/0 0/0 {captured} "GET / HTTP/1.1"" of
 // the HTTP log, and "frontend backend/server 0/0/169 1541 -- 1/1/1/1/0 0/0" of the TCP log, behind client and date.
-func haproxyLine(e *textlog.Entry, s string, behind int) error {
+func haproxyLine(e *textlog.Entry, client, s string) error {
 	var r web.Request
 	v := &r.Values
-	client, _ := word(s)
 	v[web.Address], v[web.ClientPort] = web.HostPort(client)
-	frontend, rest := word(s[min(behind, len(s)):])
+	frontend, rest := word(s)
 	backend, rest := word(rest)
 	times, rest := word(rest)
 	parts := strings.Count(times, "/")
@@ -158,7 +135,8 @@ func Carried(e *textlog.Entry, reporter, said string) bool {
 	switch reporter {
 	case "haproxy":
 		s, n := haproxyDate(said)
-		if n == 0 || haproxyLine(e, said, n) != nil {
+		client, _ := word(said)
+		if n == 0 || haproxyLine(e, client, said[n:]) != nil {
 			return false
 		}
 		e.Stamp = s

@@ -24,18 +24,17 @@ var Formats = []*timeline.Format{
 	(&textlog.Dialect{Name: "tomcat", Type: web.Error, Begin: tomcatBegin, Sure: tomcatSure, Read: tomcat}).Format(),
 }
 
-// nginxBegin reads "2026/03/09 09:00:00 [error] 12#34: ", also behind syslog's words.
+// nginxBegin reads "2026/03/09 09:00:00 [error] 12#34: ".
 func nginxBegin(line string) (dates.Stamp, int, bool) {
-	_, rest := web.BehindSyslog(line)
-	if len(rest) < 26 || rest[4] != '/' {
+	if len(line) < 26 || line[4] != '/' {
 		return dates.Stamp{}, 0, false
 	}
-	s, n := dates.ISO(rest)
-	if n == 0 || !strings.HasPrefix(rest[n:], " [") {
+	s, n := dates.ISO(line)
+	if n == 0 || !strings.HasPrefix(line[n:], " [") {
 		return s, 0, false
 	}
-	end := strings.IndexByte(rest[n:min(len(rest), n+20)], ']')
-	return s, len(line) - len(rest) + n, end > 2 && strings.IndexByte(rest[n+end:min(len(rest), n+end+24)], '#') > 0
+	end := strings.IndexByte(line[n:min(len(line), n+20)], ']')
+	return s, n, end > 2 && strings.IndexByte(line[n+end:min(len(line), n+end+24)], '#') > 0
 }
 
 // nginxParts are what nginx puts behind a message, in its order.
@@ -43,8 +42,11 @@ var nginxParts = []struct{ key, name string }{
 	{", client: ", "ip_address"}, {", server: ", "server_name"}, {", request: ", "request"}, {", subrequest: ", "subrequest"}, {", upstream: ", "upstream"}, {", host: ", "http_host"}, {", referrer: ", "http_request_referer"},
 }
 
-func nginx(e *textlog.Entry) {
-	level, rest, _ := strings.Cut(e.Words()[2:], "] ")
+func nginx(e *textlog.Entry) { nginxLine(e, e.Words()) }
+
+// nginxLine reads what is behind the date.
+func nginxLine(e *textlog.Entry, words string) {
+	level, rest, _ := strings.Cut(words[2:], "] ")
 	e.Add("severity", level)
 	process, said, _ := strings.Cut(rest, ": ")
 	pid, thread, _ := strings.Cut(process, "#")
@@ -117,16 +119,15 @@ func asked(e *textlog.Entry, line string) {
 
 // apacheBegin reads "[Fri Oct 08 17:08:41.203277 2021] [", the form since 1.3.
 func apacheBegin(line string) (dates.Stamp, int, bool) {
-	_, rest := web.BehindSyslog(line)
-	if len(rest) < 28 || rest[0] != '[' {
+	if len(line) < 28 || line[0] != '[' {
 		return dates.Stamp{}, 0, false
 	}
-	end := strings.IndexByte(rest[:min(len(rest), 48)], ']')
-	if end < 0 || !strings.HasPrefix(rest[end:], "] ") {
+	end := strings.IndexByte(line[:min(len(line), 48)], ']')
+	if end < 0 || !strings.HasPrefix(line[end:], "] ") {
 		return dates.Stamp{}, 0, false
 	}
-	s, n := dates.CTime(rest[1:end])
-	return s, len(line) - len(rest) + end + 2, n == end-1
+	s, n := dates.CTime(line[1:end])
+	return s, end + 2, n == end-1
 }
 
 // apacheSure asks for a severity, or Apache's module and severity.
@@ -147,8 +148,10 @@ func apacheSure(line string) bool {
 	return strings.HasPrefix(severity, "trace")
 }
 
-func apache(e *textlog.Entry) {
-	rest := e.Words()
+func apache(e *textlog.Entry) { apacheLine(e, e.Words()) }
+
+// apacheLine reads what is behind the date.
+func apacheLine(e *textlog.Entry, rest string) {
 	severity := ""
 	for strings.HasPrefix(rest, "[") {
 		word, after, ok := strings.Cut(rest[1:], "] ")
@@ -200,6 +203,38 @@ func bracket(e *textlog.Entry, word string, severity *string) bool {
 	}
 	return true
 }
+
+// Carried reads the error that nginx or Apache said by syslog, which names the severity and the process before it: those
+// stay. What is none is left alone.
+func Carried(e *textlog.Entry, reporter, said string) bool {
+	known := len(e.Fields)
+	switch reporter {
+	case "nginx":
+		_, n, ok := nginxBegin(said)
+		if !ok {
+			return false
+		}
+		nginxLine(e, said[n:])
+	case "httpd", "apache2", "apache": // no date: syslog has one
+		if !apacheSure(anyDate + said) {
+			return false
+		}
+		apacheLine(e, said)
+	default:
+		return false
+	}
+	kept := e.Fields[:known]
+	for _, f := range e.Fields[known:] {
+		if !kept.Has(f.Name) {
+			kept = append(kept, f)
+		}
+	}
+	e.Fields, e.Type = kept, web.Error
+	return true
+}
+
+// anyDate is what Apache writes before an error that goes to a file.
+const anyDate = "[Mon Jan 02 15:04:05 2006] "
 
 // lighttpdBegin reads "2026-03-09 09:00:00: (server.c.1588) ".
 func lighttpdBegin(line string) (dates.Stamp, int, bool) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"spor/timeline"
+	"spor/timeline/textlog"
 	"spor/timeline/textlog/textlogtest"
 )
 
@@ -25,12 +26,10 @@ var cases = []textlogtest.Case{
 	{
 		Format: "nginx_error", Name: "/var/log/nginx/error.log",
 		Text: `2018/09/14 19:03:05 [error] 2035#2036: *9134 access forbidden by rule, client: 192.0.2.7, server: www.example.net, request: "GET /a", host: "b" HTTP/1.1", upstream: "http://10.0.0.1/", host: "www.example.net", referrer: "http://x/"` + "\n" +
-			"2018/09/14 19:03:06 [notice] 2035#2035: signal process started\n" +
-			"Jan 21 10:56:10 host nginx[2833]: 2015/01/21 10:56:10 [error] 2833#0: *1 x, client: 192.0.2.8, server: y\n",
+			"2018/09/14 19:03:06 [notice] 2035#2035: signal process started\n",
 		Want: []string{
 			`"severity":"error","pid":2035,"thread_identifier":2036,"connection_identifier":9134,"ip_address":"192.0.2.7","server_name":"www.example.net","http_request_method":"GET","url":"/a"`,
 			`"body":"signal process started"`,
-			`"ip_address":"192.0.2.8","server_name":"y","body":"x"`,
 		},
 	},
 	{
@@ -58,6 +57,30 @@ var cases = []textlogtest.Case{
 func TestFormats(t *testing.T) { textlogtest.Run(t, Formats, cases) }
 
 func FuzzFormats(f *testing.F) { textlogtest.Fuzz(f, Formats, cases) }
+
+func TestCarried(t *testing.T) {
+	for _, tt := range []struct{ reporter, said, want string }{
+		{"nginx", "2015/01/21 10:56:10 [error] 2833#0: *1 x, client: 192.0.2.8, server: y", "[error] x, client: 192.0.2.8, server: y"},
+		{"httpd", "[error] [client 192.0.2.8] File does not exist: /x", "[error] File does not exist: /x"},
+		{"httpd", "[x] y", ""},
+		{"nginx", "configuration is fine", ""},
+	} {
+		e := textlog.Entry{Text: tt.said}
+		e.Add("severity", "err")
+		got := Carried(&e, tt.reporter, tt.said)
+		if got != (tt.want != "") || got && (e.Message != tt.want || !e.Has("ip_address") || e.Fields[0].String() != "err" || strings.Count(show(e.Fields), "severity") != 1) {
+			t.Errorf("%s: %s: got %v, %q, %s", tt.reporter, tt.said, got, e.Message, show(e.Fields))
+		}
+	}
+}
+
+func show(f textlog.Fields) string {
+	var b strings.Builder
+	for _, field := range f {
+		b.WriteString(field.Name + "=" + field.String() + " ")
+	}
+	return b.String()
+}
 
 // TestCorpus holds the counts to the lines of the corpus' error logs.
 func TestCorpus(t *testing.T) {
