@@ -162,8 +162,10 @@ func (e *Entry) Join(parts ...string) string {
 // these, and a backslash a quote; quotes are taken off. A key is a word before "=" without any of them.
 func Pairs(s string) iter.Seq2[string, string] {
 	return func(yield func(key, value string) bool) {
-		for key, v := range Spans(s) {
-			if !yield(key, s[v.At:v.End]) {
+		p := pairs{s: s}
+		for {
+			key, v, ok := p.next()
+			if !ok || !yield(key, s[v.At:v.End]) {
 				return
 			}
 		}
@@ -179,31 +181,49 @@ type Span struct {
 // Spans is Pairs for those who must know whether a value stood in quotes.
 func Spans(s string) iter.Seq2[string, Span] {
 	return func(yield func(key string, v Span) bool) {
-		start := 0 // of the word
-		for i := 0; i < len(s); i++ {
-			c := s[i]
-			if c != '=' {
-				if stops[c]&pairStop != 0 {
-					start = i + 1
-				}
-				continue
-			}
-			key, at := s[start:i], i+1
-			i = at
-			quoted := i < len(s) && (s[i] == '"' || s[i] == '\'')
-			if quoted {
-				end := quotedEnd(s[i+1:], s[i])
-				at, i = i+1, i+1+end
-			} else {
-				for i < len(s) && stops[s[i]]&valueStop == 0 {
-					i++
-				}
-			}
-			if start = i + 1; key != "" && !yield(key, Span{At: at, End: i, Quoted: quoted}) {
+		p := pairs{s: s}
+		for {
+			key, v, ok := p.next()
+			if !ok || !yield(key, v) {
 				return
 			}
 		}
 	}
+}
+
+// pairs goes through a text from pair to pair.
+type pairs struct {
+	s string
+	i int // where to go on
+}
+
+func (p *pairs) next() (key string, v Span, ok bool) {
+	s, start := p.s, p.i // of the word
+	for i := start; i < len(s); i++ {
+		c := s[i]
+		if c != '=' {
+			if stops[c]&pairStop != 0 {
+				start = i + 1
+			}
+			continue
+		}
+		key, v.At = s[start:i], i+1
+		if i++; i < len(s) && (s[i] == '"' || s[i] == '\'') {
+			v.At, v.Quoted = i+1, true
+			i += 1 + quotedEnd(s[i+1:], s[i])
+		} else {
+			for i < len(s) && stops[s[i]]&valueStop == 0 {
+				i++
+			}
+		}
+		start, v.End = i+1, i
+		if key != "" {
+			p.i = start
+			return key, v, true
+		}
+		v = Span{}
+	}
+	return "", Span{}, false
 }
 
 // stops says what each byte ends.

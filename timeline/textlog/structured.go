@@ -62,7 +62,8 @@ func contains(s, mark string) bool {
 
 func (j *JSONLog) read(e *Entry) {
 	n := 0
-	var many []string // values of the last name
+	var many []string // values of the last name, where there is more than one
+	first := ""
 	e.Damage = e.JSON(e.Text, func(path, value string, isText bool) {
 		if path == j.Time && e.Stamp.IsZero() {
 			e.Stamp = anyTime(value)
@@ -83,13 +84,16 @@ func (j *JSONLog) read(e *Entry) {
 		}
 		switch last := len(e.Fields) - 1; {
 		case last >= 0 && e.Fields[last].Name == name: // a list
+			if len(many) == 0 {
+				many = append(many, first)
+			}
 			many = append(many, value)
 			e.Fields[last] = timeline.List(name, many)
 		case isText || !e.Digits(name, value):
 			e.Add(name, value)
 			fallthrough
 		default:
-			many = append(many[:0], value)
+			first, many = value, many[:0]
 		}
 		if path == j.Say {
 			e.Message = value
