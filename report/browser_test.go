@@ -209,22 +209,26 @@ func TestMillion(t *testing.T) {
 		t.Errorf("the page is %.2f times the compressed events", float64(st.Size())/float64(gz))
 	}
 	b := newBrowser(t)
+	b.call("Performance.enable", nil, nil)
 	opened := b.open(name)
-	t.Logf("opened in %v", opened)
-	if opened > 3*time.Second {
+	used := b.cpu()
+	t.Logf("opened in %v, with %v of processor", opened, used)
+	if min(opened, used) > 3*time.Second {
 		t.Errorf("it opens in %v", opened)
 	}
 	took := func(what, id, value string) {
 		t.Helper()
 		var ms float64
+		before := b.cpu()
 		b.eval(fmt.Sprintf(`(async () => {
 			const v = document.getElementById("viewer"), x = document.getElementById(%q);
 			delete v.dataset.took; x.value = %q; x.dispatchEvent(new Event(x.tagName === "INPUT" ? "input" : "change"));
 			while (!v.dataset.took) await new Promise((r) => setTimeout(r, 5));
 			return Number(v.dataset.took);
 		})()`, id, value), &ms)
-		t.Logf("%-28s %4.0f ms, %s", what, ms, b.text(`document.getElementById("viewer-status").textContent`))
-		if ms > 200 {
+		used := b.cpu() - before
+		t.Logf("%-28s %4.0f ms, %v of processor, %s", what, ms, used.Round(time.Millisecond), b.text(`document.getElementById("viewer-status").textContent`))
+		if ms > 200 && used > 200*time.Millisecond { // on a busy machine the clock alone says nothing
 			t.Errorf("%s: took %.0f ms", what, ms)
 		}
 	}

@@ -192,6 +192,25 @@ func (b *browser) open(name string) time.Duration {
 	return time.Duration(ms) * time.Millisecond
 }
 
+// cpu is how much processor time the page's process has had.
+func (b *browser) cpu() time.Duration {
+	b.t.Helper()
+	var got struct {
+		Metrics []struct {
+			Name  string  `json:"name"`
+			Value float64 `json:"value"` // seconds
+		} `json:"metrics"`
+	}
+	b.call("Performance.getMetrics", nil, &got)
+	for _, m := range got.Metrics {
+		if m.Name == "ProcessTime" {
+			return time.Duration(m.Value * float64(time.Second))
+		}
+	}
+	b.t.Fatal("the browser tells no processor time")
+	return 0
+}
+
 func (b *browser) key(name string, modifiers int) {
 	b.t.Helper()
 	for _, kind := range []string{"rawKeyDown", "keyUp"} {
