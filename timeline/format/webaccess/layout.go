@@ -153,7 +153,11 @@ func (p *part) takes(v string) bool {
 	case p.kind == took:
 		return v == "-" || v == "" || v[0]-'0' <= 9 || v[0] == '-' || v[0] == '.'
 	case p.slot == web.Bytes || p.slot == web.Sent || p.slot == web.Received || p.slot == web.Port:
-		return strings.Trim(v, "0123456789-") == ""
+		for i := range len(v) {
+			if v[i]-'0' > 9 && v[i] != '-' {
+				return false
+			}
+		}
 	}
 	return true
 }

@@ -227,6 +227,9 @@ func TestCorpus(t *testing.T) {
 func BenchmarkParse(b *testing.B) {
 	textlogtest.Bench(b, Formats, "access.log", corpus(b, "weblog/elastic-examples/Common_Data_Formats/apache_logs/apache_logs.gz"))
 	textlogtest.Bench(b, Formats, "caddy.log", corpus(b, "weblog-iis/matomo-org-matomo-log-analytics/tests/logs/caddy_json.log"))
-	textlogtest.Bench(b, Formats, "haproxy.log", cases[3].Text)
+	textlogtest.Bench(b, Formats, "haproxy.log", cases[4].Text)
+	var c Config
+	c.Read(nginxConf)
+	textlogtest.Bench(b, c.Formats(), "main.log", strings.SplitAfter(configuredCases[0].Text, "\n")[0])
 	textlogtest.Bench(b, Formats, "squid.log", cases[5].Text)
 }
