@@ -113,6 +113,7 @@ type builder struct {
 // entry gives the event of an entry; b is as much of it as an entry may have.
 func (j *journal) entry(o object, b []byte) {
 	number, at := le.Uint64(b[16:]), le.Uint64(b[24:])
+	j.number = number
 	clear(j.build.values[:])
 	j.build.cut = 0
 	lost := j.items(o, b[entryHead:])
@@ -140,12 +141,9 @@ func (j *journal) entry(o object, b []byte) {
 func (j *journal) items(o object, b []byte) (lost int) {
 	size := j.item()
 	for n := 0; len(b) >= size && n < maxItems; n++ {
-		off := int64(le.Uint32(b))
-		if !j.compact {
-			off = int64(le.Uint64(b))
-		}
+		off := j.reference(b)
 		b = b[size:]
-		if off == 0 || off&7 != 0 || off >= o.off {
+		if off <= 0 || off&7 != 0 || off >= o.off {
 			lost++
 			continue
 		}

@@ -109,6 +109,8 @@ type journal struct {
 	done  bool // the consumer had enough
 	past  bool // behind the objects that the header knows
 
+	number uint64 // of the entry before
+
 	data   store
 	unpack unpacker
 	build  builder
@@ -218,9 +220,11 @@ func (j *journal) zeros() bool {
 	return !j.done
 }
 
-// resync goes to the next object after a damaged stretch.
+// resync goes to the next object after a damaged stretch. What begins it may still be of use: see salvage.
 func (j *journal) resync() bool {
 	start := j.off
+	first, _ := j.r.Peek(entryHead + 16*maxItems)
+	first = bytes.Clone(first)
 	for {
 		j.skip(8)
 		b, err := j.r.Peek(objectHead)
@@ -239,7 +243,35 @@ func (j *journal) resync() bool {
 		}
 	}
 	j.fail("no object at offset %d, went on %d bytes later", start, j.off-start)
+	if !j.done {
+		j.salvage(first, start)
+	}
 	return !j.done
+}
+
+// salvage reads what began a damaged stretch, where it is an object of which only the head is wrong: the next one tells
+// where it ends. An entry must have a number that goes on.
+func (j *journal) salvage(b []byte, start int64) {
+	size := j.off - start
+	b = b[:min(int64(len(b)), size)]
+	if len(b) < objectHead {
+		return
+	}
+	o := object{kind: b[0], flags: b[1], off: start, size: int64(le.Uint64(b[8:]))}
+	switch {
+	case o.kind == kindData && aligned(o.size) == size && int64(len(b)) == size && (o.flags < 3 || o.flags == packedZstd) && j.named(b, o.flags):
+		j.keep(o, b[:o.size])
+	case o.kind == kindEntry && len(b) > entryHead:
+		number := le.Uint64(b[16:])
+		if number <= j.number || number > j.lastNumber {
+			return
+		}
+		o.size = size - (size-entryHead)%int64(j.item())
+		if last := b[len(b)-4:]; j.compact && le.Uint32(last) == 0 { // fills up to a multiple of eight
+			o.size -= 4
+		}
+		j.entry(o, b[:min(int64(len(b)), o.size)])
+	}
 }
 
 func aligned(n int64) int64 { return (n + 7) &^ 7 }

@@ -132,8 +132,10 @@ func TestDamage(t *testing.T) {
 	}{
 		{"nothing", func(b []byte) []byte { return b }, n, 0, 0},
 		{"kind of an entry", func(b []byte) []byte { b[entries[50]] = 99; return b }, n - 1, 0, 1},
-		{"size of an entry", func(b []byte) []byte { le.PutUint64(b[entries[50]+8:], 1<<30); return b }, n - 1, 0, 1},
-		{"size of an entry, as a multiple", func(b []byte) []byte { le.PutUint64(b[entries[50]+8:], 64+4*200); return b }, n - 1, 0, 1},
+		{"size of an entry", func(b []byte) []byte { le.PutUint64(b[entries[50]+8:], 1<<30); return b }, n, 0, 1},
+		{"size of an entry, as a multiple", func(b []byte) []byte { le.PutUint64(b[entries[50]+8:], 64+4*200); return b }, n, 0, 1},
+		{"reserved bytes of an entry", func(b []byte) []byte { b[entries[50]+3] = 1; return b }, n, 0, 1},
+		{"reserved bytes of a datum", func(b []byte) []byte { b[words+3] = 1; return b }, n, 0, 1},
 		{"size of a datum", func(b []byte) []byte { le.PutUint64(b[words+8:], 4000); return b }, n, 0, 2},
 		{"text of a datum", func(b []byte) []byte { b[words+80] ^= 1; return b }, n, 0, 1},
 		{"name of a datum", func(b []byte) []byte { b[words+72] = 0; return b }, n, 0, 2},

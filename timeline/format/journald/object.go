@@ -73,8 +73,8 @@ func (j *journal) named(b []byte, flags byte) bool {
 	return 'A' <= c && c <= 'Z' || c == '_' || '0' <= c && c <= '9'
 }
 
-// sound tells whether an object at an offset that is in the window is one and its size is true: another follows it, or
-// none is to be found inside it.
+// sound tells whether an object at an offset that is in the window is one and its size is true: another follows it and
+// nothing speaks against it, or no other is to be found inside it.
 func (j *journal) sound(off int64) (object, bool) {
 	b := j.ahead(off, 80)
 	if len(b) < objectHead {
@@ -86,10 +86,11 @@ func (j *journal) sound(off int64) (object, bool) {
 	}
 	after := off + aligned(o.size)
 	next := j.ahead(after, 80)
-	if len(next) < objectHead || isZero(next[:objectHead]) {
-		return o, true // the end, or out of sight
+	followed := off >= j.tail // by the end, by zeros, or by what is out of sight
+	if len(next) >= objectHead && !isZero(next[:objectHead]) {
+		_, followed = j.plausible(next, after)
 	}
-	if _, ok := j.plausible(next, after); ok {
+	if followed && !j.doubtful(o) {
 		return o, true
 	}
 	for at := off + objectHead; at < after && at+objectHead <= off+window/2; at += 8 {
@@ -102,6 +103,38 @@ func (j *journal) sound(off int64) (object, bool) {
 		}
 	}
 	return o, true
+}
+
+// doubtful tells whether something speaks against the size of an object. One that is wrong may lead to another object,
+// far behind, by chance.
+func (j *journal) doubtful(o object) bool {
+	const small, large = 512, 4096 // a small error costs little, a large object is rare
+	if o.off < j.tail && o.off+o.size > j.tail {
+		return true
+	}
+	switch {
+	case o.kind == kindData && o.flags == 0 && small < o.size && o.size <= window/2:
+		b := j.ahead(o.off, int(o.size))
+		return int64(len(b)) == o.size && j.hash(b[j.dataHead():]) != le.Uint64(b[16:])
+	case o.kind == kindEntry:
+		b := j.ahead(o.off, int(min(o.size, entryHead+16*maxItems)))
+		for step := j.item(); len(b) >= entryHead+step; b = b[step:] {
+			if at := j.reference(b[entryHead:]); at&7 != 0 || at >= o.off || at == 0 && len(b) > entryHead+step {
+				return true
+			}
+		}
+		return false
+	default:
+		return (o.kind == kindData || o.kind == kindArray) && o.size > large
+	}
+}
+
+// reference reads an item of an entry.
+func (h *header) reference(b []byte) int64 {
+	if h.compact {
+		return int64(le.Uint32(b))
+	}
+	return int64(le.Uint64(b))
 }
 
 // followed tells whether an object ends where another begins.

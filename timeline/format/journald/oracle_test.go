@@ -3,6 +3,7 @@ package journald
 import (
 	"bytes"
 	"fmt"
+	"math/rand"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -170,4 +171,55 @@ func compareFields(t *testing.T, e *timeline.Event, want map[string]string) (n i
 		n++
 	}
 	return n
+}
+
+// TestOracleDamaged spoils journals and asks that journalctl reads no entry that we do not. SPOR_ORACLE=1 asks for it.
+func TestOracleDamaged(t *testing.T) {
+	if os.Getenv("SPOR_ORACLE") == "" {
+		t.Skip("SKIPPED: SPOR_ORACLE is not set")
+	}
+	var samples [][]byte
+	for _, l := range []layout{{}, {keyed: true, compact: true, pack: packedZstd}} {
+		samples = append(samples, journalOf(t, l, 1000))
+	}
+	for _, name := range strings.Fields(os.Getenv("SPOR_JOURNALS")) {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		samples = append(samples, b)
+	}
+	const spoilt = 200
+	rnd := rand.New(rand.NewSource(3))
+	file := filepath.Join(t.TempDir(), "spoilt.journal")
+	theirs, ours := 0, 0
+	for i := range spoilt {
+		b := bytes.Clone(samples[i%len(samples)])
+		end := len(bytes.TrimRight(b, "\x00"))
+		for range 1 + rnd.Intn(20) { // the header stays, for without it journalctl reads nothing
+			b[300+rnd.Intn(end-300)] ^= 1 << rnd.Intn(8)
+		}
+		if err := os.WriteFile(file, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, _ := exec.Command("journalctl", "-o", "export", "--all", "--file", file).Output() // what it wrote counts
+		have := map[string]bool{}
+		events, _ := read(bytes.NewReader(b), len(b))
+		for j := range events {
+			n, _ := events[j].Get("record_number")
+			have[n.String()] = true
+		}
+		seen := map[string]bool{}
+		for _, want := range exported(out) {
+			_, rest, _ := strings.Cut(want["__CURSOR"], "i=")
+			hexed, _, _ := strings.Cut(rest, ";")
+			n, err := strconv.ParseUint(hexed, 16, 64)
+			if err == nil && !have[fmt.Sprint(int64(n))] {
+				t.Errorf("sample %d, spoilt %d: entry %d is missing", i%len(samples), i, n)
+			}
+			seen[hexed] = true
+		}
+		theirs, ours = theirs+len(seen), ours+len(events)
+	}
+	t.Logf("%d spoilt journals: journalctl reads %d entries, we %d", spoilt, theirs, ours)
 }
