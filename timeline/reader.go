@@ -94,7 +94,9 @@ func (m match) parse(in Input, fs Formats, l Limits, src *Source, add func(*Even
 }
 
 // before tells whether an event is older than what is wanted. One without a time is not.
-func before(e *Event, since time.Time) bool { return e.Timed() && e.Time.Before(since) }
+func before(e *Event, since time.Time) bool {
+	return !since.IsZero() && e.Timed() && e.Time.Before(since)
+}
 
 // maxDamaged ends a parser that reports nothing but errors.
 const maxDamaged = 1 << 20
@@ -119,11 +121,11 @@ func (s *Summary) count(e *Event, record bool) {
 	if !e.Timed() {
 		return
 	}
-	if t := e.Time.UTC(); s.First.IsZero() || t.Before(s.First) {
-		s.First = t
+	if s.First.IsZero() || e.Time.Before(s.First) {
+		s.First = e.Time.UTC()
 	}
-	if t := e.Time.UTC(); t.After(s.Last) {
-		s.Last = t
+	if e.Time.After(s.Last) {
+		s.Last = e.Time.UTC()
 	}
 }
 

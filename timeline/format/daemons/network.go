@@ -142,19 +142,19 @@ var iosSays = []textlog.Pattern{
 	say("command", "", "User:{username@}  logged command:{command}"),
 }
 
-// fortiNames are the keys of FortiOS (FortiOS Log Message Reference 7.4) and the fields they become.
-var fortiNames = map[string]string{
-	"srcip": "ip_address", "remip": "ip_address", "dstip": "destination_ip", "user": "username", "action": "event_action", "type": "log_type", "subtype": "log_subtype",
-	"level": "severity", "logid": "log_identifier", "devname": "device", "devid": "device_identifier", "vd": "virtual_domain", "logdesc": "description", "msg": "detail",
-	"reason": "reason", "status": "status", "ui": "interface_used", "method": "authentication_method", "service": "service", "policyname": "policy", "attack": "attack",
-	"virus": "threat_name", "file": "filename", "url": "url", "hostname": "url_host", "srcintf": "interface", "dstintf": "out_interface", "tunneltype": "tunnel_type",
-	"group": "group", "cfgpath": "configuration_path", "cfgattr": "configuration_change", "cfgobj": "configuration_object", "app": "application",
-	"srccountry": "country", "dstcountry": "destination_country", "tunnelip": "inner_ip_address",
-}
-
-var fortiNumbers = map[string]string{
-	"srcport": "port", "dstport": "destination_port", "policyid": "policy_identifier", "proto": "protocol_number", "sentbyte": "bytes_sent", "rcvdbyte": "bytes_received",
-	"duration": "duration_seconds", "sessionid": "session_number", "tunnelid": "tunnel_number",
+// fortiKeys are the keys of FortiOS (FortiOS Log Message Reference 7.4), the fields they become, and whether these are numbers.
+var fortiKeys = map[string]struct {
+	field  string
+	number bool
+}{
+	"srcip": {"ip_address", false}, "remip": {"ip_address", false}, "dstip": {"destination_ip", false}, "user": {"username", false}, "action": {"event_action", false}, "type": {"log_type", false}, "subtype": {"log_subtype", false},
+	"level": {"severity", false}, "logid": {"log_identifier", false}, "devname": {"device", false}, "devid": {"device_identifier", false}, "vd": {"virtual_domain", false}, "logdesc": {"description", false}, "msg": {"detail", false},
+	"reason": {"reason", false}, "status": {"status", false}, "ui": {"interface_used", false}, "method": {"authentication_method", false}, "service": {"service", false}, "policyname": {"policy", false}, "attack": {"attack", false},
+	"virus": {"threat_name", false}, "file": {"filename", false}, "url": {"url", false}, "hostname": {"url_host", false}, "srcintf": {"interface", false}, "dstintf": {"out_interface", false}, "tunneltype": {"tunnel_type", false},
+	"group": {"group", false}, "cfgpath": {"configuration_path", false}, "cfgattr": {"configuration_change", false}, "cfgobj": {"configuration_object", false}, "app": {"application", false},
+	"srccountry": {"country", false}, "dstcountry": {"destination_country", false}, "tunnelip": {"inner_ip_address", false},
+	"srcport": {"port", true}, "dstport": {"destination_port", true}, "policyid": {"policy_identifier", true}, "proto": {"protocol_number", true}, "sentbyte": {"bytes_sent", true}, "rcvdbyte": {"bytes_received", true},
+	"duration": {"duration_seconds", true}, "sessionid": {"session_number", true}, "tunnelid": {"tunnel_number", true},
 }
 
 // fortiActions say what an event of FortiOS means, by its action, with status.
@@ -164,23 +164,27 @@ var fortiActions = map[string][2]string{
 	"logout": {"logout", ""}, "Edit": {"config_changed", ""}, "Add": {"config_changed", ""}, "Delete": {"config_changed", ""}, "close": {"connection_closed", ""},
 }
 
-// FortiGate reads the pairs of FortiOS.
-func FortiGate(f *textlog.Fields, words string) {
+// FortiGate reads the pairs of FortiOS, and gives the time of the event in UTC and the zone of its date as they are spelt, where
+// they are told.
+func FortiGate(f *textlog.Fields, words string) (eventTime, zone string) {
 	action, status := "", ""
 	for k, v := range textlog.Pairs(words) {
-		if v == "N/A" {
-			continue
-		}
 		switch k {
 		case "action":
 			action = v
 		case "status":
 			status = v
+		case "eventtime":
+			eventTime = v
+		case "tz":
+			zone = v
 		}
-		if name, ok := fortiNames[k]; ok {
-			f.Add(name, v)
-		} else if name, ok := fortiNumbers[k]; ok {
-			f.Digits(name, v)
+		if key, ok := fortiKeys[k]; !ok || v == "N/A" {
+			continue
+		} else if key.number {
+			f.Digits(key.field, v)
+		} else {
+			f.Add(key.field, v)
 		}
 	}
 	switch did, ok := fortiActions[action]; {
@@ -191,6 +195,7 @@ func FortiGate(f *textlog.Fields, words string) {
 	case action == "login":
 		f.Did("login_failed", "failure")
 	}
+	return eventTime, zone
 }
 
 // OpenVPN reads the words of OpenVPN 2.6 (src/openvpn/ssl.c, multi.c, init.c): "192.0.2.7:45321 TLS Error: …",

@@ -64,21 +64,14 @@ func fortiBegin(line string) (dates.Stamp, int, bool) {
 // forti prefers eventtime, which is UTC, to the clock's own date.
 func forti(e *textlog.Entry) {
 	words := e.Words()
-	for k, v := range textlog.Pairs(words) {
-		switch k {
-		case "eventtime":
-			n, ok := textlog.Atoi(v)
-			switch {
-			case ok && len(v) == 19:
-				e.Stamp = dates.UnixNano(n)
-			case ok && len(v) == 10:
-				e.Stamp = dates.Unix(n)
-			}
-		case "tz":
-			zone(e, v)
-		}
+	at, offset := daemons.FortiGate(&e.Fields, words)
+	switch n, ok := textlog.Atoi(at); {
+	case ok && len(at) == 19:
+		e.Stamp = dates.UnixNano(n)
+	case ok && len(at) == 10:
+		e.Stamp = dates.Unix(n)
 	}
-	daemons.FortiGate(&e.Fields, words)
+	zone(e, offset)
 	e.Message = pick(e, words, "description", "detail")
 }
 
@@ -204,8 +197,8 @@ var welfSays = [...]struct{ words, action, result string }{
 	{"Session timed out", "vpn_session_closed", ""},
 }
 
-// panosTypes are the kinds of records: the columns that become fields, by their place.
-var panosTypes = map[string]map[int]string{
+// panosTypes are the kinds of records: the columns that become fields, at their place.
+var panosTypes = map[string][]string{
 	"TRAFFIC": {4: "log_subtype", 7: "ip_address", 8: "destination_ip", 11: "policy", 12: "username", 13: "target_username", 14: "application", 16: "source_zone", 17: "destination_zone", 24: "port", 25: "destination_port", 29: "protocol", 30: "event_action", 31: "bytes"},
 	"THREAT":  {4: "log_subtype", 7: "ip_address", 8: "destination_ip", 11: "policy", 12: "username", 13: "target_username", 14: "application", 24: "port", 25: "destination_port", 29: "protocol", 30: "event_action", 31: "filename", 32: "threat_name", 33: "category", 34: "severity"},
 	"SYSTEM":  {4: "log_subtype", 8: "event", 9: "object", 13: "severity", 14: "detail"},
@@ -250,10 +243,9 @@ func panos() func(*textlog.Entry) {
 		kind := row[3]
 		e.Add("device_identifier", row[2])
 		e.Add("log_type", kind)
-		names := panosTypes[kind]
-		for i, v := range row {
-			if name, ok := names[i]; ok && v != "" && !(number[name] && e.Digits(name, v)) {
-				e.Add(name, v)
+		for i, name := range panosTypes[kind] {
+			if i < len(row) && name != "" && row[i] != "" && !(number[name] && e.Digits(name, row[i])) {
+				e.Add(name, row[i])
 			}
 		}
 		e.Message = e.Join("[", kind, " ", row[4], "] ", panosDid(e, kind, row))
