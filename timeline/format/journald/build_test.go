@@ -116,7 +116,13 @@ func (w *writer) entry(at uint64, fields ...string) {
 			rest = append(le.AppendUint64(rest, uint64(d)), w.b[d+16:d+24]...)
 		}
 	}
-	w.entries = append(w.entries, w.object(kindEntry, 0, rest))
+	offset := w.object(kindEntry, 0, rest)
+	w.entries = append(w.entries, offset)
+	for _, f := range fields {
+		if first := w.b[w.data[f]+40:]; le.Uint64(first) == 0 { // journalctl does not believe data that name no entry
+			le.PutUint64(first, uint64(offset))
+		}
+	}
 	if n == 10 {
 		w.object(kindTag, 0, make([]byte, 48)) // as a sealed journal has them
 	}
