@@ -1,8 +1,10 @@
 package report
 
 import (
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"spor/report/incident"
 )
@@ -25,8 +27,15 @@ func (v *view) incident(in *incident.Incident) {
 		return label + ": " + value
 	}
 	c := in.Contact
-	add(t.Contact, strings.Join(compact(c.Name, c.Organisation), ", "), c.Email, c.Phone)
-	add(t.Start, named(t.Noticed, string(in.Start.Noticed)), named(t.FirstTrace, string(in.Start.FirstTrace)), in.Start.About)
+	contact := func(field string, a incident.Answer) string {
+		return named(incident.Label(t.Lang, "contact."+field), t.Answers[string(a)])
+	}
+	consent := ""
+	if c.Consent {
+		consent = t.Consent
+	}
+	add(t.Contact, strings.Join(compact(c.Name, c.Organisation), ", "), c.Email, c.Phone, contact("constituent", c.Constituent), contact("critical", c.Critical), consent)
+	add(t.Start, named(t.Noticed, t.when(in.Start.Noticed)), named(t.FirstTrace, t.when(in.Start.FirstTrace)), in.Start.About, named(t.Zone, string(in.Zone)))
 	w := in.What
 	add(t.What, w.Description)
 	add(t.Class, t.Classes[string(w.Class)], string(w.Reference()))
@@ -36,11 +45,7 @@ func (v *view) incident(in *incident.Incident) {
 	add(t.DataTaken, t.Answers[string(w.DataTaken)])
 	add(t.DataDamaged, t.Answers[string(w.DataDamaged)])
 	for _, s := range in.Systems {
-		lines := []string{strings.Join(compact(s.Name, s.Role, s.Location), " · "), strings.Join(append(append(append([]string{}, s.Addresses...), s.Domains...), s.URLs...), ", ")}
-		for _, e := range s.Events {
-			lines = append(lines, string(e.Time)+" "+e.Text)
-		}
-		add(t.Systems, lines...)
+		add(t.Systems, t.system(&s)...)
 	}
 	add(t.Ongoing, t.States[string(in.Ongoing.State)], in.Ongoing.Text)
 	s := in.Severity
@@ -49,7 +54,7 @@ func (v *view) incident(in *incident.Incident) {
 	add(t.Extent, count(e.Workstations, t.Workstations), count(e.Servers, t.Servers), named(t.Spreading, t.Answers[string(e.Spreading)]), named(t.Reach, t.Answers[string(e.Reach)]), e.Text)
 	var measures []string
 	for _, m := range in.Measures {
-		line := strings.Join(compact(string(m.Time), m.Text), " ")
+		line := strings.Join(compact(t.when(m.Time), m.Text), " ")
 		if m.Planned {
 			line += " (" + t.Planned + ")"
 		}
@@ -68,11 +73,34 @@ func (v *view) machine(m incident.Machine, add func(label string, lines ...strin
 		return incident.Label(v.T.Lang, "machine") + ": " + incident.Label(v.T.Lang, field)
 	}
 	for _, s := range m.Systems {
-		add(label("machine.systems"), strings.Join(compact(s.Name, s.Role), " · "), strings.Join(append(append([]string{}, s.Addresses...), s.Domains...), ", "))
+		add(label("machine.systems"), v.T.system(&s)...)
 	}
-	add(label("machine.first_finding"), string(m.FirstFinding))
+	add(label("machine.first_finding"), v.T.when(m.FirstFinding))
 	add(label("machine.malware"), m.Malware...)
 	add(label("machine.notes"), m.Notes...)
+}
+
+// system is what identifies one, and what is known to have happened there.
+func (t *texts) system(s *incident.System) []string {
+	lines := []string{strings.Join(compact(s.Name, s.Role, s.Location), " · "), strings.Join(slices.Concat(s.Addresses, s.Domains, s.URLs), ", ")}
+	for _, e := range s.Events {
+		lines = append(lines, t.when(e.Time)+" "+e.Text)
+	}
+	return lines
+}
+
+// when writes a time as the reporter gave it, with its zone: "about 2026-03-10 06:10:00 +01:00".
+func (t *texts) when(w incident.When) string {
+	s := string(w)
+	if at, err := time.Parse(time.RFC3339, strings.TrimPrefix(s, "about ")); err == nil {
+		s = at.Format("2006-01-02 15:04:05 -07:00")
+	} else {
+		s = strings.TrimPrefix(s, "about ")
+	}
+	if w.About() {
+		return t.About + " " + s
+	}
+	return s
 }
 
 func count(n int, what string) string {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/url"
 	"path"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +37,9 @@ func newPageView(hosts []*Input, viewer *viewer, t *texts) *pageView {
 		host := newView(in, t)
 		if v.Several {
 			host.ID = "-" + strconv.Itoa(i+1)
+		}
+		if slices.ContainsFunc(v.Hosts, func(other *view) bool { return reflect.DeepEqual(other.Incident, host.Incident) }) {
+			host.Incident = nil // the same form came with several hosts
 		}
 		v.Hosts = append(v.Hosts, host)
 		cases, names = append(cases, host.Case), append(names, host.Host)

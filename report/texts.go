@@ -48,7 +48,7 @@ type texts struct {
 
 	Faults, Cut string
 
-	Shared, Indicators, About string
+	Shared, Indicators, About, Consent string
 
 	Notes, NotesNote, NoText, Connections, ConnectionsNote, Here, Remote, Starters, StartersNote, Changed, Kind   string
 	Temporary, Writable, Gone, Recent, Firewall, Policy, FirewallRules, NoInput, AllowRules, NotLetIn, NoFirewall string

@@ -138,7 +138,7 @@ var english = texts{
 	Faults: "Of this folder could not be read", Cut: "Longer than this page shows",
 
 	Shared:     "For handing on: the reporter is left out, and so are single events, accounts, screens and custody. Names of people, hosts, domains and organisations, mail addresses and the hosts' own addresses are replaced, each by the same word throughout.",
-	Indicators: "Indicators", About: "about",
+	Indicators: "Indicators", About: "about", Consent: "may be handed on: consent was given",
 
 	Notes: "Ransom notes", NoText: "It holds no text.", Connections: "Connections to the outside", Here: "Here", Remote: "Other end", Starters: "Starts by itself, and is worth a look", Changed: "Changed (UTC)", Kind: "Kind", Temporary: "folder for temporary files", Writable: "anyone may change it", Gone: "file is missing", Recent: "changed lately", Firewall: "Firewall", Policy: "otherwise", FirewallRules: "rules", NoInput: "There is a firewall, but no rule for what comes in.", AllowRules: "active rules let others in", NotLetIn: "no rule lets others in", NoFirewall: "Rules of a firewall were not recorded.",
 	NotesNote:       "Files named as ransomware names its notes, as they begin. Do not follow what they ask for before you have spoken with the CERT.",

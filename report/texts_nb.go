@@ -138,7 +138,7 @@ var norwegian = texts{
 	Faults: "Dette i mappen kunne ikke leses", Cut: "Lengre enn siden viser",
 
 	Shared:     "Til deling: melderen er utelatt, og det samme er enkelthendelser, kontoer, skjermbilder og beviskjede. Navn på personer, maskiner, domener og virksomheter, e-postadresser og maskinenes egne adresser er erstattet, hver med samme ord hele veien.",
-	Indicators: "Indikatorer", About: "ca.",
+	Indicators: "Indikatorer", About: "ca.", Consent: "kan gis videre: samtykke er gitt",
 
 	Notes: "Løsepengebrev", NoText: "Filen inneholder ingen tekst.", Connections: "Forbindelser ut", Here: "Her", Remote: "Andre enden", Starters: "Starter av seg selv, og bør ses nærmere på", Changed: "Endret (UTC)", Kind: "Type", Temporary: "mappe for midlertidige filer", Writable: "hvem som helst kan endre den", Gone: "filen mangler", Recent: "nylig endret", Firewall: "Brannmur", Policy: "ellers", FirewallRules: "regler", NoInput: "Det finnes en brannmur, men ingen regel for det som kommer inn.", AllowRules: "aktive regler slipper andre inn", NotLetIn: "ingen regel slipper andre inn", NoFirewall: "Brannmurregler ble ikke registrert.",
 	NotesNote:       "Filer med navn slik løsepengevirus kaller brevene sine, og hvordan de begynner. Ikke følg det de krever før dere har snakket med responsmiljøet.",
