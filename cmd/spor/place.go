@@ -235,7 +235,7 @@ func (j *job) volumeOn(folder string, d disk) (size int64, notes []string) {
 	if d.free >= 0 && d.free < need {
 		notes = append(notes, fmt.Sprintf("only %s are free in %s; a second --out is used when it is full", cli.Bytes(d.free), folder))
 	}
-	if d.system && j.host.Live {
+	if d.system && j.host.Live && !j.view.led() { // who is led was told before
 		notes = append(notes, folder+" lies on the disk that is examined, where writing destroys what was deleted; better: --out on another disk, or --stream")
 	}
 	return size, notes

@@ -140,6 +140,9 @@ func (v *view) collected() {
 	v.source = ""
 }
 
+// led tells whether it is a person's guided run.
+func (v *view) led() bool { return v != nil && v.telling != nil }
+
 // tell says something of a person's run between two states of the status line.
 func (v *view) tell(say func()) {
 	v.mu.Lock()

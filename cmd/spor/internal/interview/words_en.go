@@ -31,7 +31,7 @@ var english = Words{
 	End:   "Write as many lines as you like; an empty line ends the answer.",
 	Known: "The program adds by itself: {}", IfSkipped: "If you skip this: {}", Before: "Your answer so far: {}",
 	Understood: "Understood: {}", OnceMore: "Please once more, or Enter to skip.", LeftAsText: "It stays in the report as you wrote it.",
-	YesNo:   "1 yes   2 no   3 don't know",
+	YesNo:   "1 yes, 2 no, 3 don't know",
 	Answers: map[string]string{"yes": "yes", "no": "no", "unknown": "don't know"},
 	Choices: map[string]string{
 		"denial-of-service": "denial of service (overload)", "break-in": "break-in", "ransomware": "ransomware (files encrypted)", "infection": "infection with malware", "phishing": "phishing", "other": "something else",

@@ -31,7 +31,7 @@ var icelandic = Words{
 	End:   "Skrifið eins margar línur og þið viljið; auð lína lýkur svarinu.",
 	Known: "Forritið bætir sjálft við: {}", IfSkipped: "Ef þessu er sleppt: {}", Before: "Svarið hingað til: {}",
 	Understood: "Skilið sem: {}", OnceMore: "Reynið einu sinni enn, eða Enter til að sleppa.", LeftAsText: "Það fer í skýrsluna eins og það var skrifað.",
-	YesNo:   "1 já   2 nei   3 veit ekki",
+	YesNo:   "1 já, 2 nei, 3 veit ekki",
 	Answers: map[string]string{"yes": "já", "no": "nei", "unknown": "veit ekki"},
 	Choices: map[string]string{
 		"denial-of-service": "álagsárás", "break-in": "innbrot", "ransomware": "gagnagíslataka (skrár dulritaðar)", "infection": "sýking af spillikóða", "phishing": "vefveiðar", "other": "annað",

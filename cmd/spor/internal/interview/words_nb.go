@@ -31,7 +31,7 @@ var norwegian = Words{
 	End:   "Skriv så mange linjer du vil; en tom linje avslutter svaret.",
 	Known: "Programmet legger selv til: {}", IfSkipped: "Hvis du hopper over: {}", Before: "Svaret ditt så langt: {}",
 	Understood: "Forstått: {}", OnceMore: "Prøv en gang til, eller Enter for å hoppe over.", LeftAsText: "Det blir stående i rapporten slik du skrev det.",
-	YesNo:   "1 ja   2 nei   3 vet ikke",
+	YesNo:   "1 ja, 2 nei, 3 vet ikke",
 	Answers: map[string]string{"yes": "ja", "no": "nei", "unknown": "vet ikke"},
 	Choices: map[string]string{
 		"denial-of-service": "tjenestenekt (overbelastning)", "break-in": "innbrudd", "ransomware": "løsepengevirus (filer er kryptert)", "infection": "infeksjon med skadevare", "phishing": "nettfisking", "other": "noe annet",
