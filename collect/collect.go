@@ -49,7 +49,7 @@ var (
 // A Report is what became of a run.
 type Report struct {
 	Sources  []Ran
-	Outcomes []artifacts.Outcome
+	Outcomes Outcomes
 	Items    int
 	Bytes    int64
 	Stopped  error // why the run ended before its end; nil: it did not
@@ -58,9 +58,9 @@ type Report struct {
 // Gaps are the outcomes that matter.
 func (r *Report) Gaps() []artifacts.Outcome {
 	var gaps []artifacts.Outcome
-	for i := range r.Outcomes {
-		if r.Outcomes[i].Gap {
-			gaps = append(gaps, r.Outcomes[i])
+	for o := range r.Outcomes.All() {
+		if o.Gap {
+			gaps = append(gaps, o)
 		}
 	}
 	return gaps
@@ -83,7 +83,7 @@ func Run(ctx context.Context, h *artifacts.Host, collectors []*artifacts.Collect
 		ctx, cancel = context.WithTimeoutCause(ctx, opts.Whole, ErrWholeTime)
 		defer cancel()
 	}
-	e := &engine{host: h, sink: sink, opts: opts, taken: map[uint64]settled{}, names: others{}, told: map[string]bool{}}
+	e := &engine{host: h, sink: sink, opts: opts, names: others{}, told: map[string]bool{}}
 	for _, o := range h.Limits {
 		e.note(o)
 	}
@@ -103,14 +103,14 @@ type engine struct {
 	host   *artifacts.Host
 	sink   artifacts.Sink
 	opts   Options
-	taken  map[uint64]settled // by path: what became of it the first time
+	taken  artifacts.Keys // by path: what became of it the first time, see settled
 	names  others
 	told   map[string]bool // reasons that were noted once for all
 	report Report
 }
 
 func (e *engine) note(o artifacts.Outcome) {
-	e.report.Outcomes = append(e.report.Outcomes, o)
+	e.report.Outcomes.Add(o)
 	if e.opts.Watch.Outcome != nil {
 		e.opts.Watch.Outcome(o)
 	}

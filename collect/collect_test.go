@@ -186,7 +186,7 @@ a /cloud skipped: is a placeholder; only files are read
 a /gone failed: vanished before it was read
 b /log collected: taken for a
 `
-	if got := say(rep.Outcomes); got != want {
+	if got := say(rep.Outcomes.List()); got != want {
 		t.Errorf("outcomes:\n%s\nwant:\n%s", got, want)
 	}
 	if got := strings.Join(sink.content, "|"); got != "one\n||half|pseudo|abc" {
@@ -243,7 +243,7 @@ panics  failed: panic: oh
 needed /gone failed: vanished before it was read GAP
 needed  absent: nothing of it is on this host GAP
 `
-	if got := say(rep.Outcomes); got != want {
+	if got := say(rep.Outcomes.List()); got != want {
 		t.Errorf("outcomes:\n%s\nwant:\n%s", got, want)
 	}
 	if got := len(rep.Gaps()); got != 2 {
@@ -326,7 +326,7 @@ func TestInterruptedRunTellsWhatItDidNotReach(t *testing.T) {
 		t.Fatalf("stopped by %v, error %v", rep.Stopped, err)
 	}
 	want := "first  collected: \nsecond  skipped: interrupted by the operator\n"
-	if got := say(rep.Outcomes); got != want {
+	if got := say(rep.Outcomes.List()); got != want {
 		t.Errorf("outcomes:\n%s\nwant:\n%s", got, want)
 	}
 }
@@ -343,7 +343,7 @@ func TestLimitsAreGaps(t *testing.T) {
 s /b collected: 
 s /c skipped: size limit of the run reached: 6 bytes GAP
 `
-	if got := say(rep.Outcomes); got != want {
+	if got := say(rep.Outcomes.List()); got != want {
 		t.Errorf("outcomes:\n%s\nwant:\n%s", got, want)
 	}
 }
@@ -364,7 +364,7 @@ func TestSinceLeavesOldFilesOut(t *testing.T) {
 	opts.Since = time.Unix(2e9, 0)
 	rep, err := Run(t.Context(), linux(tree{"/old": file("1")}), []*artifacts.Collector{taking("s", "/old")}, &shelf{}, opts)
 	want := "s /old skipped: not changed since 2033-05-18T03:33:20Z\n"
-	if got := say(rep.Outcomes); err != nil || got != want {
+	if got := say(rep.Outcomes.List()); err != nil || got != want {
 		t.Errorf("outcomes %q, want %q, %v", got, want, err)
 	}
 }
@@ -402,7 +402,7 @@ func TestADryRunReadsAndStoresNothing(t *testing.T) {
 	}}
 	rep, err := Run(t.Context(), linux(tree{"/log": file("one")}), []*artifacts.Collector{records}, nil, opts)
 	want := "records  skipped: dry run\nrecords /log skipped: dry run\nrecords  skipped: dry run\n"
-	if got := say(rep.Outcomes); err != nil || got != want {
+	if got := say(rep.Outcomes.List()); err != nil || got != want {
 		t.Errorf("outcomes:\n%s\nwant:\n%s\n%v", got, want, err)
 	}
 }
@@ -427,10 +427,10 @@ func TestStoringOutlastsTheCollector(t *testing.T) {
 	sink := &shelf{}
 	rep, err := Run(t.Context(), &artifacts.Host{OS: artifacts.Linux, Files: host}, []*artifacts.Collector{all}, sink,
 		Options{Log: slog.New(slog.DiscardHandler), Now: time.Now, PerSource: time.Hour})
-	if err != nil || len(sink.items) != files || len(rep.Outcomes) != 2*files {
-		t.Fatalf("%d items, %d outcomes, %v; want %d, %d, no error", len(sink.items), len(rep.Outcomes), err, files, 2*files)
+	if err != nil || len(sink.items) != files || rep.Outcomes.Len() != 2*files {
+		t.Fatalf("%d items, %d outcomes, %v; want %d, %d, no error", len(sink.items), rep.Outcomes.Len(), err, files, 2*files)
 	}
-	for i, o := range rep.Outcomes {
+	for i, o := range rep.Outcomes.List() {
 		path, reason := artifacts.Path(fmt.Sprint("/", i/2)), []string{"", "taken for all"}[i%2]
 		if o.Path != path || o.Status != artifacts.Collected || o.Reason != reason || o.Bytes != size {
 			t.Errorf("outcome %d: %+v, want %s collected, %d bytes, reason %q", i, o, path, size, reason)
@@ -458,7 +458,7 @@ func TestPanicInTheSink(t *testing.T) {
 		{Source: "one", Status: artifacts.Failed, Reason: "panic: out of order"},
 		{Source: "two", Path: "/b", Status: artifacts.Denied},
 	}
-	if err != nil || !slices.Equal(rep.Outcomes, want) {
-		t.Errorf("%+v, %v; want %+v", rep.Outcomes, err, want)
+	if err != nil || !slices.Equal(rep.Outcomes.List(), want) {
+		t.Errorf("%+v, %v; want %+v", rep.Outcomes.List(), err, want)
 	}
 }

@@ -160,8 +160,8 @@ func (r *recorder) begin(p artifacts.Path) (again bool, err error) {
 		return false, err
 	}
 	key := r.key(p)
-	if _, again = r.engine.taken[key]; !again {
-		r.engine.taken[key] = settled{outcome: -1}
+	if again = r.engine.taken.Has(key); !again {
+		r.engine.taken.Put(key, onItsWay)
 		r.reading = p
 	}
 	return again, nil

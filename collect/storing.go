@@ -205,20 +205,21 @@ func (r *recorder) settled(p artifacts.Path, o artifacts.Outcome) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.engine.taken[r.key(p)] = settled{int32(len(r.engine.report.Outcomes) - 1), gap}
+	r.engine.taken.Put(r.key(p), settled(r.engine.report.Outcomes.Len()-1, gap))
 }
 
 // again notes for this source what became of a path the first time.
 func (r *recorder) again(p artifacts.Path) {
 	r.mu.Lock()
-	first := r.engine.taken[r.key(p)]
+	first, _ := r.engine.taken.Get(r.key(p))
 	r.mu.Unlock()
-	if first.outcome < 0 {
+	if first == onItsWay {
 		r.note(artifacts.Outcome{Path: p, Status: artifacts.Failed, Reason: "was asked for before, and that did not come to an end"})
 		return
 	}
-	o := r.engine.report.Outcomes[first.outcome]
-	o.Gap = first.gap
+	outcome, gap := unsettled(first)
+	o := r.engine.report.Outcomes.at(outcome)
+	o.Gap = gap
 	if o.Item != "" && o.Reason == "" {
 		o.Reason = "taken for " + o.Source
 	}

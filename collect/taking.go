@@ -72,11 +72,19 @@ func (r *runReader) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// settled is what became of a path the first time.
-type settled struct {
-	outcome int32 // in the report; negative: it is on its way
-	gap     bool
+// onItsWay is what engine.taken has of a path that has no outcome yet.
+const onItsWay = 0
+
+// settled is what engine.taken has of others: which outcome in the report, and whether it is a gap for whoever asks.
+func settled(outcome int, gap bool) uint32 {
+	n := uint32(outcome+1) << 1
+	if gap {
+		n++
+	}
+	return n
 }
+
+func unsettled(n uint32) (outcome int, gap bool) { return int(n>>1) - 1, n&1 != 0 }
 
 // A fileID names a file, whatever its names are.
 type fileID struct{ device, inode uint64 }

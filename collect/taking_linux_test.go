@@ -44,7 +44,7 @@ func TestASparseFileCostsItsData(t *testing.T) {
 	begun := time.Now()
 	sink, rep := take(t, dir, options(), "/lastlog")
 	if len(sink.items) != 1 || sink.items[0].Sparse == nil {
-		t.Fatalf("not taken as sparse: %v", rep.Outcomes)
+		t.Fatalf("not taken as sparse: %v", rep.Outcomes.List())
 	}
 	it := sink.items[0]
 	if took := time.Since(begun); it.Sparse.Size != size || it.Size > 1<<20 || int64(len(sink.content[0])) != it.Size || took > 10*time.Second {
@@ -57,8 +57,8 @@ func TestASparseFileCostsItsData(t *testing.T) {
 	opts := options()
 	opts.MaxFile = runs[0].Length + 6
 	sink, rep = take(t, dir, opts, "/lastlog")
-	if got := sink.content[0]; int64(len(got)) != opts.MaxFile || !strings.HasSuffix(got, "second") || rep.Outcomes[0].Status != artifacts.Truncated {
-		t.Errorf("with a limit of %d: %d bytes, %v", opts.MaxFile, len(got), rep.Outcomes)
+	if got := sink.content[0]; int64(len(got)) != opts.MaxFile || !strings.HasSuffix(got, "second") || rep.Outcomes.List()[0].Status != artifacts.Truncated {
+		t.Errorf("with a limit of %d: %d bytes, %v", opts.MaxFile, len(got), rep.Outcomes.List())
 	}
 }
 

@@ -47,7 +47,7 @@ a /history collected:
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := say(report.Outcomes); got != tt.want {
+		if got := say(report.Outcomes.List()); got != tt.want {
 			t.Errorf("secrets %v: got\n%s\nwant\n%s", tt.secrets, got, tt.want)
 		}
 		if got := sink.content[len(sink.content)-2]; got != "grep -r 'BEGIN RSA PRIVATE KEY' /\n" {

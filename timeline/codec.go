@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"spor/artifacts"
 )
 
 // errCodec says that bytes are no event; from a spill file whose frames are authenticated it cannot happen.
@@ -22,6 +24,8 @@ var errCodec = errors.New("event cannot be decoded")
 //	14  offset in the file
 //	22  flags
 //	23  other sources of the same event: how many, then their numbers, all as uvarint
+//	    where flagOwn is set, the source: SHA-256, and as uvarint how long the path is that the message begins with. What
+//	    it shares with others, host and parser, the numbered one has
 //	    the content: shape, message, values of the fields
 //
 // Two records tell the same if host, time and content are the same.
@@ -31,14 +35,15 @@ const (
 	recordHead    = 23
 	flagRecovered = 1
 	flagUntimed   = 2
+	flagOwn       = 4
 )
 
 func (r record) key() uint64    { return binary.BigEndian.Uint64(r) }
 func (r record) source() uint32 { return binary.LittleEndian.Uint32(r[10:]) }
 func (r record) offset() int64  { return int64(binary.LittleEndian.Uint64(r[14:])) }
 
-// content is what the event says.
-func (r record) content() []byte {
+// place is what stands before the content.
+func (r record) place() []byte {
 	b := r[recordHead:]
 	n, k := binary.Uvarint(b)
 	for b = b[k:]; n > 0; n-- {
@@ -48,6 +53,28 @@ func (r record) content() []byte {
 	return b
 }
 
+// content is what the event says.
+func (r record) content() []byte {
+	b := r.place()
+	if r[22]&flagOwn != 0 {
+		_, k := binary.Uvarint(b[len(Digest{}):])
+		b = b[len(Digest{})+k:]
+	}
+	return b
+}
+
+// ownPath is the path of a record that carries its source; false: it does not.
+func (r record) ownPath() ([]byte, bool) {
+	if r[22]&flagOwn == 0 {
+		return nil, false
+	}
+	b := r.place()[len(Digest{}):]
+	n, k := binary.Uvarint(b)
+	_, shape := binary.Uvarint(b[k:])
+	_, message := binary.Uvarint(b[k+shape:])
+	return b[k+shape+message:][:n], true
+}
+
 // alsoIn gives the record with other sources, in b.
 func (r record) alsoIn(b []byte, others []uint32) record {
 	b = append(b, r[:recordHead]...)
@@ -55,7 +82,7 @@ func (r record) alsoIn(b []byte, others []uint32) record {
 	for _, n := range others {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
-	return append(b, r.content()...)
+	return append(b, r.place()...)
 }
 
 // A codec makes records of events and back.
@@ -63,6 +90,8 @@ type codec struct {
 	sources []*Source
 	recent  [8]numbered // the sources seen last
 	oldest  int         // of them
+	shared  []numbered  // host and parser of those that records carry
+	own     *Source     // that was decoded last
 
 	shapes []*shape
 	byHash map[uint64][]*shape
@@ -124,6 +153,18 @@ func (c *codec) sourceNumber(src *Source) uint32 {
 	return n
 }
 
+// sharedNumber is the number of what stands for all sources of a host and parser that records carry.
+func (c *codec) sharedNumber(src *Source) uint32 {
+	for _, s := range c.shared {
+		if s.source.Host == src.Host && s.source.Parser == src.Parser {
+			return s.number
+		}
+	}
+	s := numbered{&Source{Host: src.Host, Parser: src.Parser}, uint32(len(c.sources))}
+	c.sources, c.shared = append(c.sources, s.source), append(c.shared, s)
+	return s.number
+}
+
 // shapeOf gives the number of the event's shape; zero: it is not kept.
 func (c *codec) shapeOf(e *Event) uint64 {
 	h := uint64(len(e.Type))<<32 | uint64(len(e.Desc))
@@ -183,12 +224,23 @@ func (c *codec) append(b []byte, e *Event) []byte {
 	} else {
 		flags |= flagUntimed
 	}
+	n := c.shapeOf(e)
+	own := e.Source != nil && e.Source.few && n != 0 && strings.HasPrefix(e.Message, string(e.Source.Path))
+	var source uint32
+	if own {
+		flags |= flagOwn
+		source = c.sharedNumber(e.Source)
+	} else {
+		source = c.sourceNumber(e.Source)
+	}
 	b = binary.BigEndian.AppendUint64(b, uint64(micros)^1<<63)
 	b = binary.BigEndian.AppendUint16(b, uint16(nanos))
-	b = binary.LittleEndian.AppendUint32(b, c.sourceNumber(e.Source))
+	b = binary.LittleEndian.AppendUint32(b, source)
 	b = binary.LittleEndian.AppendUint64(b, uint64(e.Offset))
 	b = append(b, flags, 0)
-	n := c.shapeOf(e)
+	if own {
+		b = binary.AppendUvarint(append(b, e.Source.SHA256[:]...), uint64(len(e.Source.Path)))
+	}
 	b = binary.AppendUvarint(b, n)
 	if n == 0 {
 		b = appendText(appendText(b, e.Desc), e.Type)
@@ -288,7 +340,6 @@ func (c *codec) decode(r record) (e Event, err error) {
 		e.Time = time.Unix(micros/1e6, micros%1e6*1000+nanos).UTC()
 	}
 	e.Offset, e.Recovered, e.Source = r.offset(), r[22]&flagRecovered != 0, c.sourceAt(uint64(r.source()))
-	e.place = c.placeOf(r.source(), e.Source)
 	p := cursor{s: c.string(r[recordHead:])}
 	for n := min(p.uvarint(), uint64(p.left())); n > 0; n-- {
 		i := p.uvarint()
@@ -296,6 +347,13 @@ func (c *codec) decode(r record) (e Event, err error) {
 			return Event{}, errCodec
 		}
 		e.Also = append(e.Also, c.sourceAt(i))
+	}
+	var digest Digest
+	own := r[22]&flagOwn != 0
+	path := uint64(0)
+	if own {
+		p.at += copy(digest[:], p.s[p.at:])
+		path = p.uvarint()
 	}
 	s := c.shape(&p)
 	if s == nil {
@@ -311,10 +369,22 @@ func (c *codec) decode(r record) (e Event, err error) {
 			f.num = p.varint()
 		}
 	}
-	if p.fail || p.left() > 0 {
+	if p.fail || p.left() > 0 || path > uint64(len(e.Message)) || own && e.Source == nil {
 		return Event{}, errCodec
 	}
+	if own {
+		e.Source = c.ownSource(Source{Host: e.Source.Host, Path: artifacts.Path(e.Message[:path]), Parser: e.Source.Parser, SHA256: digest, few: true})
+	}
+	e.place = c.placeOf(r.source(), e.Source)
 	return e, nil
+}
+
+// ownSource gives the source that a record carries, the same as for the event before where that has it too.
+func (c *codec) ownSource(src Source) *Source {
+	if c.own == nil || *c.own != src {
+		c.own = &src
+	}
+	return c.own
 }
 
 func (c *codec) sourceAt(n uint64) *Source {
@@ -411,15 +481,33 @@ func (c *codec) byPlace(a, b record) int {
 		return n
 	}
 	if a.source() != b.source() {
-		x, y := c.sources[a.source()], c.sources[b.source()]
-		if n := cmp.Or(strings.Compare(x.Host, y.Host), strings.Compare(string(x.Path), string(y.Path))); n != 0 {
+		if n := strings.Compare(c.sources[a.source()].Host, c.sources[b.source()].Host); n != 0 {
 			return n
 		}
+	}
+	if n := c.byPath(a, b); n != 0 {
+		return n
 	}
 	if n := cmp.Compare(a.offset(), b.offset()); n != 0 {
 		return n
 	}
 	return cmp.Or(cmp.Compare(a.source(), b.source()), bytes.Compare(a[22:], b[22:]))
+}
+
+func (c *codec) byPath(a, b record) int {
+	x, own := a.ownPath()
+	y, also := b.ownPath()
+	switch {
+	case own && also:
+		return bytes.Compare(x, y)
+	case own:
+		return strings.Compare(string(x), string(c.sources[b.source()].Path))
+	case also:
+		return strings.Compare(string(c.sources[a.source()].Path), string(y))
+	case a.source() == b.source():
+		return 0
+	}
+	return strings.Compare(string(c.sources[a.source()].Path), string(c.sources[b.source()].Path))
 }
 
 // same tells whether records tell the same.

@@ -43,6 +43,7 @@ type Source struct {
 	Path   artifacts.Path // origin, as the host spells it
 	Parser string         // name of the Format
 	SHA256 Digest         // of the file; may be set late, but before the events are read from the Sorter
+	few    bool           // it is complete and has few events, whose message begins with Path: they carry it through the Sorter
 }
 
 // A Digest is a SHA-256; zero: it is not known. It is no text, because a host has a million files.

@@ -227,7 +227,7 @@ func (m *moment) unite(do func(record) error) error {
 		r := m.at(same[0])
 		var others []uint32
 		for _, i := range same[1:] {
-			if n := m.at(i).source(); m.codec.sources[n].Path != m.codec.sources[r.source()].Path && !slices.Contains(others, n) {
+			if n := m.at(i).source(); m.codec.byPath(m.at(i), r) != 0 && !slices.Contains(others, n) { // those that carry their source tell it
 				others = append(others, n)
 			}
 		}
@@ -262,5 +262,5 @@ func (m *moment) occurrences() [][]int {
 }
 
 func (m *moment) sameFile(a, b record) bool {
-	return m.codec.sources[a.source()].Path == m.codec.sources[b.source()].Path && a[22] == b[22]
+	return m.codec.byPath(a, b) == 0 && a[22] == b[22]
 }

@@ -240,3 +240,47 @@ func TestShapesOverflow(t *testing.T) {
 		t.Errorf("%d events came out", n)
 	}
 }
+
+// The times of files carry their sources through the sorter, so that nothing is kept of a million files. What comes out is
+// the same as where sources are kept.
+func TestSorterKeepsNothingOfAFile(t *testing.T) {
+	rng := rand.New(rand.NewSource(4))
+	var carried, kept [2]*Sorter
+	for i := range 2 {
+		o := SorterOptions{}
+		if i > 0 {
+			o = SorterOptions{Memory: 50_000, Dir: t.TempDir()}
+		}
+		carried[i], kept[i] = NewSorter(o), NewSorter(o)
+		defer carried[i].Close()
+		defer kept[i].Close()
+	}
+	for i := range 2000 {
+		at := time.Unix(int64(rng.Intn(300)), 0)
+		it := artifacts.Item{Origin: artifacts.Path(fmt.Sprintf("/d%d/f%d", rng.Intn(30), i)), Times: artifacts.Times{Modified: at, Changed: at}, Inode: uint64(i)}
+		src := &Source{Host: fmt.Sprint("h", i%2), Path: it.Origin, SHA256: Digest{byte(i), byte(i >> 8)}}
+		for e := range statEvents(&it, 5, src) {
+			for n := range 2 {
+				if err := carried[n].Add(&e); err != nil {
+					t.Fatal(err)
+				}
+			}
+			other := *src
+			e.Source, other.few = &other, false
+			for n := range 2 {
+				if err := kept[n].Add(&e); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	want := lines(t, kept[0])
+	for n, s := range []*Sorter{kept[1], carried[0], carried[1]} {
+		if got := lines(t, s); !bytes.Equal(got, want) {
+			t.Errorf("sorter %d gives other lines:\n%.600s\nwant:\n%.600s", n, got, want)
+		}
+	}
+	if n := len(carried[0].codec.sources); n > 2 {
+		t.Errorf("%d sources were kept; want one for each host", n)
+	}
+}

@@ -17,7 +17,7 @@ func statEvents(it *artifacts.Item, size int64, src *Source) iter.Seq[Event] {
 		if it.Origin == "" || it.Times == (artifacts.Times{}) {
 			return
 		}
-		src.Parser = statParser
+		src.Parser, src.few = statParser, true
 		e := Event{Type: "fs:stat", Source: src}
 		e.Fields, e.Message = statFields(it, size)
 		for i, at := range []time.Time{it.Times.Modified, it.Times.Accessed, it.Times.Changed, it.Times.Born} {

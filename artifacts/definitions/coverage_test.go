@@ -84,7 +84,7 @@ func TestCoverage(t *testing.T) {
 	made := grow(t, dir, files)
 	sink, report := run(t, set, dir, true)
 	sources := map[string][]string{}
-	for _, o := range report.Outcomes {
+	for _, o := range report.Outcomes.List() {
 		if o.Status == artifacts.Collected && o.Path != "" {
 			sources[string(o.Path)] = append(sources[string(o.Path)], o.Source)
 		}

@@ -217,7 +217,7 @@ func TestMadeUpLinux(t *testing.T) {
 func places(t *testing.T, all []example, made map[string]bool, open, complete *bag, report *engine.Report) {
 	t.Helper()
 	settled := map[string]artifacts.Outcome{}
-	for _, o := range report.Outcomes {
+	for _, o := range report.Outcomes.List() {
 		settled[o.Source+"\x00"+string(o.Path)] = o
 	}
 	openTaken, completeTaken := origins(t, open), origins(t, complete)

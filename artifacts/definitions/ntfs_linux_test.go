@@ -35,7 +35,7 @@ func TestCoverageOfNTFS(t *testing.T) {
 	}
 	sink, report := runOn(t, set, h, true)
 	takes := map[string]bool{}
-	for _, o := range report.Outcomes {
+	for _, o := range report.Outcomes.List() {
 		if o.Status == artifacts.Collected && o.Path != "" {
 			takes[strings.ToUpper(o.Source+" "+string(o.Path))] = true
 		}

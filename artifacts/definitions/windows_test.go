@@ -177,7 +177,7 @@ func cover(t *testing.T, rows []*row, set *schema.Set) {
 	made := growWindows(t, dir, files)
 	sink, report := run(t, set, dir, true)
 	takes := map[string]bool{}
-	for _, o := range report.Outcomes {
+	for _, o := range report.Outcomes.List() {
 		if o.Status == artifacts.Collected && o.Path != "" {
 			takes[o.Source+" "+string(o.Path)] = true
 		}

@@ -134,7 +134,7 @@ func collectAll(t *testing.T, h *artifacts.Host, secrets bool) taken {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range report.Outcomes {
+	for _, o := range report.Outcomes.List() {
 		if o.Status == artifacts.Failed {
 			t.Errorf("%s %s: %s", o.Source, o.Path, o.Reason)
 		}

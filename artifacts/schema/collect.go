@@ -37,46 +37,44 @@ func (t *target) collectFiles(ctx context.Context, h *artifacts.Host, rec artifa
 	for _, o := range outcomes {
 		rec.Note(o)
 	}
-	if !complete && len(hits) > 0 {
+	if !complete && !hits.none() {
 		rec.Note(artifacts.Outcome{Status: artifacts.Truncated, Reason: "there may be more: the walk did not come to its end"})
 	}
 	return t.take(ctx, h, rec, hits)
 }
 
 // take takes or lists what was found, in order, and says for each pattern that lists how much that was.
-func (t *target) take(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, hits []hit) error {
-	listed := 0
+func (t *target) take(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, found hits) error {
 	streams := make(map[artifacts.Path]bool) // by pattern: whether any file has that stream
-	for i, hit := range hits {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		hits[i].path = "" // what is made of it keeps the text, in its own way
-		want := &t.plan.found.wanted[hit.pattern]
-		if want.stream != "" {
-			has := hasStream(h, rec, &hit, want.stream)
-			if streams[want.text] = streams[want.text] || has; !has {
+	for _, id := range found.patterns() {
+		listed := 0
+		want := &t.plan.found.wanted[id]
+		for hit := range found.take(id) {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if want.stream != "" {
+				has := hasStream(h, rec, &hit, want.stream)
+				if streams[want.text] = streams[want.text] || has; !has {
+					continue
+				}
+			}
+			if !want.listing {
+				if err := t.one(ctx, rec, hit); err != nil {
+					return err
+				}
 				continue
 			}
-		}
-		if !want.listing {
-			if err := t.one(ctx, rec, hit); err != nil {
+			done, err := listPath(h, rec, hit.path)
+			if err != nil {
 				return err
 			}
-			continue
-		}
-		done, err := listPath(h, rec, hit.path)
-		if err != nil {
-			return err
-		}
-		if done {
-			listed++
-		}
-		if i+1 == len(hits) || hits[i+1].pattern != hit.pattern {
-			if listed > 0 {
-				rec.Note(artifacts.Outcome{Path: want.text, Status: artifacts.Collected, Reason: fmt.Sprintf("%d listed, without content", listed)})
+			if done {
+				listed++
 			}
-			listed = 0
+		}
+		if listed > 0 {
+			rec.Note(artifacts.Outcome{Path: want.text, Status: artifacts.Collected, Reason: fmt.Sprintf("%d listed, without content", listed)})
 		}
 	}
 	for _, pattern := range slices.Sorted(maps.Keys(streams)) {

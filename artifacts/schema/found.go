@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"cmp"
 	"fmt"
 	"hash/maphash"
 	"slices"
@@ -33,18 +32,11 @@ type wanted struct {
 	listing bool // PATH: that it is there is enough
 }
 
-// A hit is a path that a pattern matched.
-type hit struct {
-	path    artifacts.Path
-	pattern int32
-	kind    artifacts.Kind
-}
-
 // A result is what the walk has for one target.
 type result struct {
-	hits     []hit
-	known    map[uint64]struct{} // keys of what was found
-	first    int                 // the target's patterns are wanted[first:last]
+	hits     hits
+	known    artifacts.Keys // of what was found
+	first    int            // the target's patterns are wanted[first:last]
 	last     int
 	outcomes []artifacts.Outcome
 	said     map[artifacts.Path]bool // paths with an outcome
@@ -91,17 +83,14 @@ func (f *found) hit(ids []int, p artifacts.Path, kind artifacts.Kind) error {
 		f.seen[id] = true
 		r := &f.targets[want.target]
 		key := key(p, want.listing, want.stream)
-		if _, known := r.known[key]; known {
+		if r.known.Has(key) {
 			continue
 		}
 		if f.matches++; f.matches > maxMatches {
 			return errMatches
 		}
-		if r.known == nil {
-			r.known = make(map[uint64]struct{})
-		}
-		r.known[key] = struct{}{}
-		r.hits = append(r.hits, hit{p, int32(id), kind})
+		r.known.Put(key, 0)
+		r.hits.add(hit{p, int32(id), kind})
 	}
 	return nil
 }
@@ -182,21 +171,16 @@ func (f *found) end(cause error) []artifacts.Outcome {
 
 // of gives what is there for a target: hits in the order of its patterns, and the outcomes of what is not. The hits are
 // the caller's, and are given once.
-func (f *found) of(target int) (hits []hit, outcomes []artifacts.Outcome, complete bool) {
+func (f *found) of(target int) (found hits, outcomes []artifacts.Outcome, complete bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	r := &f.targets[target]
-	hits, r.hits, r.known = r.hits, nil, nil
-	slices.SortStableFunc(hits, func(a, b hit) int { return cmp.Compare(a.pattern, b.pattern) })
+	found, r.hits, r.known = r.hits, hits{}, artifacts.Keys{}
 	outcomes = slices.Clone(r.outcomes)
 	complete = f.ended && f.cause == nil
-	own := make(map[int32]bool)
-	for _, h := range hits {
-		own[h.pattern] = true
-	}
 	lacking := f.absences(r, complete)
 	for id := r.first; id < r.last; id++ {
-		if f.wanted[id].listing && f.seen[id] && !own[int32(id)] {
+		if f.wanted[id].listing && f.seen[id] && !found.of(int32(id)) {
 			outcomes = append(outcomes, artifacts.Outcome{Path: f.wanted[id].text, Status: artifacts.Collected, Reason: "listed for another pattern of the definition"})
 		}
 		if f.seen[id] || f.missed[id] {
@@ -206,7 +190,7 @@ func (f *found) of(target int) (hits []hit, outcomes []artifacts.Outcome, comple
 			outcomes = append(outcomes, o)
 		}
 	}
-	return hits, outcomes, complete
+	return found, outcomes, complete
 }
 
 // absences says what is absent. What was asked for in each user's home is said once for all homes that lack it: service
@@ -268,6 +252,5 @@ func (f *found) hasBegun() bool {
 func (f *found) has(target int, p artifacts.Path) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	_, known := f.targets[target].known[key(p, false, "")]
-	return known
+	return f.targets[target].known.Has(key(p, false, ""))
 }

@@ -28,9 +28,11 @@ func Find(ctx context.Context, h *artifacts.Host, patterns []string) ([][]artifa
 	files := make([][]artifacts.Path, len(patterns))
 	for i := range patterns {
 		hits, _, _ := f.of(i)
-		for _, hit := range hits {
-			if hit.kind == artifacts.Regular {
-				files[i] = append(files[i], hit.path)
+		for _, id := range hits.patterns() {
+			for hit := range hits.take(id) {
+				if hit.kind == artifacts.Regular {
+					files[i] = append(files[i], hit.path)
+				}
 			}
 		}
 	}

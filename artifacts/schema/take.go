@@ -45,7 +45,7 @@ func (t *target) collectTake(ctx context.Context, h *artifacts.Host, rec artifac
 	}
 	hits, outcomes, complete := f.of(t.number)
 	for _, path := range t.plan.options.Take {
-		if !slices.ContainsFunc(hits, func(h hit) bool { return f.wanted[h.pattern].text == path }) {
+		if !slices.ContainsFunc(hits.patterns(), func(id int32) bool { return f.wanted[id].text == path }) {
 			why := "nothing is there"
 			if !complete {
 				why = "not found before the walk ended"
@@ -58,7 +58,7 @@ func (t *target) collectTake(ctx context.Context, h *artifacts.Host, rec artifac
 			rec.Note(o)
 		}
 	}
-	if !complete && len(hits) > 0 {
+	if !complete && !hits.none() {
 		rec.Note(artifacts.Outcome{Status: artifacts.Truncated, Reason: "there may be more: the walk did not come to its end"})
 	}
 	return t.take(ctx, h, rec, hits)

@@ -294,7 +294,7 @@ func try(ctx context.Context, h *artifacts.Host) ([]*trial, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, o := range rep.Outcomes {
+	for o := range rep.Outcomes.All() {
 		sink.of(o.Source).became(o)
 	}
 	var all []*trial

@@ -60,10 +60,14 @@ func (c *collection) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w, err := bundle.NewWriter(store, c.base, bundle.Options{
+	opts := bundle.Options{
 		Case: c.caseID, TLP: c.tlp.String(), Host: c.host.Identity.Hostname, Started: c.began.UTC(),
 		Recipients: c.recipients, Signer: c.signer, VolumeSize: size, Now: time.Now,
-	})
+	}
+	if !c.streams() {
+		opts.Temp = func() (bundle.Temp, error) { return c.place.temp(c.out) }
+	}
+	w, err := bundle.NewWriter(store, c.base, opts)
 	if err != nil {
 		return err
 	}
@@ -132,7 +136,7 @@ func (c *collection) finish(rep *collect.Report) error {
 	ctx := context.Background() // an interrupted run must still end in a valid bundle
 	c.step(c.operator, "collection ended", completion(rep))
 	if o := c.putTimeline(ctx); o != nil {
-		rep.Outcomes = append(rep.Outcomes, *o)
+		rep.Outcomes.Add(*o)
 		c.view.outcome(*o)
 	}
 	if err := c.putOwn(ctx); err != nil {
@@ -146,8 +150,8 @@ func (c *collection) finish(rep *collect.Report) error {
 	c.volumes, c.digest, err = c.writer.Close(&manifest.Manifest{
 		Case: c.caseID, TLP: c.tlp.String(), Operator: c.operator, Tool: tool(), Host: c.host.Identity, Clock: c.host.Clock,
 		Started: c.began.UTC(), Finished: time.Now().UTC(), Completion: completion(rep), Profiles: c.profiles,
-		Options: c.opts.given, Custody: c.custody, Outcomes: rep.Outcomes,
-	})
+		Options: c.opts.given, Custody: c.custody,
+	}, rep.Outcomes.All())
 	for _, v := range c.volumes {
 		c.view.volume(c.path(v), v)
 	}
@@ -169,17 +173,17 @@ func completion(rep *collect.Report) string {
 // putTimeline stores the sorted events. What it could not hold is an outcome.
 func (c *collection) putTimeline(ctx context.Context) *artifacts.Outcome {
 	defer c.sorter.Close()
-	size, err := writeEvents(c.detect.Events(c.sorter.Events()), io.Discard) // once for the size and the findings
-	if err == nil {
-		r, w := io.Pipe()
-		go func() {
-			_, err := writeEvents(c.sorter.Events(), w)
-			w.CloseWithError(err)
-		}()
-		var stored artifacts.Stored
-		stored, err = c.writer.Put(ctx, artifacts.Item{Name: "timeline.jsonl", Source: "timeline", Size: size, Method: "parsed", Read: time.Now()}, r)
-		err = errors.Join(err, stored.Cut)
-	}
+	r, w := io.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.CloseWithError(writeEvents(c.detect.Events(c.sorter.Events()), w))
+	}()
+	// Its size is not known: to sort a million events twice costs more than to write one that is large in parts.
+	stored, err := c.writer.Put(ctx, artifacts.Item{Name: "timeline.jsonl", Source: "timeline", Size: -1, Method: "parsed", Read: time.Now()}, r)
+	r.Close()
+	<-done
+	err = errors.Join(err, stored.Cut)
 	dropped, why := c.sorter.Dropped()
 	if err == nil && dropped == 0 {
 		return nil
@@ -191,20 +195,24 @@ func (c *collection) putTimeline(ctx context.Context) *artifacts.Outcome {
 	return o
 }
 
-func writeEvents(events iter.Seq2[timeline.Event, error], w io.Writer) (int64, error) {
-	var n int64
-	var line []byte
+// writeEvents writes lines of JSON, many at a time.
+func writeEvents(events iter.Seq2[timeline.Event, error], w io.Writer) error {
+	const many = 64 << 10
+	lines := make([]byte, 0, many+many/4)
 	for e, err := range events {
 		if err != nil {
-			return n, err
+			return err
 		}
-		line = append(e.AppendJSON(line[:0]), '\n')
-		m, err := w.Write(line)
-		if n += int64(m); err != nil {
-			return n, err
+		if lines = append(e.AppendJSON(lines), '\n'); len(lines) < many {
+			continue
 		}
+		if _, err := w.Write(lines); err != nil {
+			return err
+		}
+		lines = lines[:0]
 	}
-	return n, nil
+	_, err := w.Write(lines)
+	return err
 }
 
 // putOwn stores the findings, the incident form and the log of the run.
@@ -257,7 +265,7 @@ func (c *collection) summary(rep *collect.Report, sent bool, code cli.Code) {
 	for _, v := range c.volumes {
 		f.Sealed += v.Size
 	}
-	for _, o := range rep.Outcomes {
+	for o := range rep.Outcomes.All() {
 		f.Outcomes[o.Status]++
 	}
 	c.view.summary(f)

@@ -96,7 +96,7 @@ func write(t *testing.T, size int64, things ...thing) []string {
 		t.Fatal(err)
 	}
 	put(t, w, things)
-	volumes, digest, err := w.Close(&manifest.Manifest{Case: "case", Outcomes: []artifacts.Outcome{{Source: "test", Status: artifacts.Absent, Path: "/x"}}})
+	volumes, digest, err := w.Close(&manifest.Manifest{Case: "case", Outcomes: []artifacts.Outcome{{Source: "test", Status: artifacts.Absent, Path: "/x"}}}, nil)
 	if err != nil || len(digest) != 64 {
 		t.Fatal(digest, err)
 	}
@@ -365,7 +365,7 @@ func TestAFullFolder(t *testing.T) {
 	if !errors.Is(err, errFull) {
 		t.Errorf("error %v, want %v", err, errFull)
 	}
-	if _, _, err := w.Close(&manifest.Manifest{}); !errors.Is(err, errFull) {
+	if _, _, err := w.Close(&manifest.Manifest{}, nil); !errors.Is(err, errFull) {
 		t.Errorf("closing says %v, want %v", err, errFull)
 	}
 	w.Abort()
@@ -426,7 +426,7 @@ func FuzzSafeName(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		n := names{}
+		var n names
 		a := n.claim(safeName(artifacts.Path(s)))
 		b := n.claim(safeName(artifacts.Path(s)))
 		if !validName(a) || !validName(b) || strings.EqualFold(a, b) {

@@ -415,7 +415,7 @@ func (c *checker) atEnd() {
 // own reads the manifest or its signature.
 func (c *checker) own(m member, r io.Reader) error {
 	sum := sha256.New()
-	kept := newLedger()
+	kept := newLedger(pages{})
 	r = io.TeeReader(io.LimitReader(r, maxManifest), io.MultiWriter(sum, kept))
 	if m.name == signatureName {
 		data, err := readSmall(m, r)

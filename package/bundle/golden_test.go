@@ -215,7 +215,7 @@ func writeGolden(t *testing.T) {
 			putDetails(t, w)
 		}
 		m := &manifest.Manifest{Case: "golden", Outcomes: []artifacts.Outcome{{Source: "test", Status: artifacts.Absent, Path: "/x"}}}
-		if _, _, err := w.Close(m); err != nil {
+		if _, _, err := w.Close(m, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -127,11 +127,11 @@ func validName(name string) bool {
 	return true
 }
 
-// names remembers what is in use in a bundle, eight bytes a name, without regard to case.
-type names map[uint64]struct{} // keys; that of a folder is even
+// names remembers what is in use in a bundle, without regard to case. The key of a folder is even.
+type names struct{ artifacts.Keys }
 
 // claim gives name, or name with ~2, ~3 … before its extension where it is taken.
-func (n names) claim(name string) string {
+func (n *names) claim(name string) string {
 	try := name
 	for i := 2; !n.free(try); i++ {
 		dir, base := "", name
@@ -145,16 +145,14 @@ func (n names) claim(name string) string {
 		try = fmt.Sprintf("%s%s~%d%s", dir, stem, i, ext)
 	}
 	for h, folder := range prefixes(try) {
-		n[kindOf(h, folder)] = struct{}{}
+		n.Put(kindOf(h, folder), 0)
 	}
 	return try
 }
 
-func (n names) free(name string) bool {
+func (n *names) free(name string) bool {
 	for h, folder := range prefixes(name) {
-		_, file := n[kindOf(h, false)]
-		_, dir := n[kindOf(h, true)]
-		if file || dir && !folder {
+		if n.Has(kindOf(h, false)) || !folder && n.Has(kindOf(h, true)) {
 			return false
 		}
 	}

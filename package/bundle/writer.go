@@ -15,6 +15,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"slices"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -46,6 +48,7 @@ type Options struct {
 	Signer     *seal.Signer
 	VolumeSize int64 // bytes; zero means DefaultVolume
 	Now        func() time.Time
+	Temp       func() (Temp, error) // makes a temporary file for the records of large collections, sealed; nil: they are kept in memory
 }
 
 // A header is the first file of every volume, volumes/NNN.json.
@@ -92,6 +95,8 @@ type Writer struct {
 	items   int
 	bytes   int64
 	err     error // of the store; nothing goes after it
+
+	outcomes iter.Seq[artifacts.Outcome] // once it is closed
 }
 
 var _ artifacts.Sink = (*Writer)(nil)
@@ -111,8 +116,8 @@ func NewWriter(store Store, base string, opts Options) (*Writer, error) {
 	var id [16]byte
 	rand.Read(id[:])
 	w := &Writer{
-		store: store, base: base, opts: opts, bundle: hex.EncodeToString(id[:]), names: names{}, codec: codec, done: []manifest.Volume{},
-		entries: newLedger(), buf: make([]byte, wholeItem),
+		store: store, base: base, opts: opts, bundle: hex.EncodeToString(id[:]), codec: codec, done: []manifest.Volume{},
+		entries: newLedger(pages{temp: opts.Temp}), buf: make([]byte, wholeItem),
 	}
 	for _, own := range []string{manifestName, signatureName, recordsDir + "x", volumesDir + "x"} {
 		w.names.claim(own)
@@ -171,8 +176,14 @@ func (w *Writer) nextVolume() error {
 }
 
 // Close writes the manifest, signs it, and ends the last volume. What the writer knows it fills in, but for m.Entries,
-// which go from compressed memory straight into the bundle. It returns all volumes and the SHA-256 of the manifest.
-func (w *Writer) Close(m *manifest.Manifest) (volumes []manifest.Volume, digest string, err error) {
+// which go from compressed memory straight into the bundle. So do the outcomes, which are asked for several times; nil:
+// they are those of m. It returns all volumes and the SHA-256 of the manifest.
+func (w *Writer) Close(m *manifest.Manifest, outcomes iter.Seq[artifacts.Outcome]) (volumes []manifest.Volume, digest string, err error) {
+	defer w.entries.packed.close() //nolint:errcheck // a file that is not needed any more
+	if outcomes == nil {
+		outcomes = slices.Values(m.Outcomes)
+	}
+	w.outcomes = outcomes
 	if w.err != nil {
 		return w.done, "", w.err
 	}
@@ -211,7 +222,7 @@ func (w *Writer) Close(m *manifest.Manifest) (volumes []manifest.Volume, digest 
 func (w *Writer) manifestSize(m *manifest.Manifest) (int64, error) {
 	m.Format, m.Bundle, m.Volumes = manifest.Format, w.bundle, w.done
 	m.Recipients, m.Signer = w.recipients(), w.signer()
-	m.Count()
+	m.Totals = manifest.Count(w.outcomes)
 	m.Totals.Items, m.Totals.Bytes = w.items, w.bytes
 	var size counter
 	err := w.writeManifest(&size, m, func(*bufio.Writer) error { return nil })
@@ -244,11 +255,13 @@ func (w *Writer) writeManifest(to io.Writer, m *manifest.Manifest, entries func(
 	out := bufio.NewWriterSize(to, 64<<10)
 	out.Write(bytes.TrimSuffix(data, []byte(`[],"entries":[]}`)))
 	out.WriteByte('[')
-	for i := range m.Outcomes {
-		if i > 0 {
+	first := true
+	for o := range w.outcomes {
+		if !first {
 			out.WriteByte(',')
 		}
-		data = m.Outcomes[i].AppendJSON(data[:0])
+		first = false
+		data = o.AppendJSON(data[:0])
 		out.Write(data)
 	}
 	out.WriteString(`],"entries":[`)
@@ -295,7 +308,7 @@ func (w *Writer) Abort() error {
 	}
 	v := w.vol
 	w.vol, w.err = nil, errors.New("bundle was given up")
-	return errors.Join(v.frames.Close(), v.dest.Abort())
+	return errors.Join(v.frames.Close(), v.dest.Abort(), w.entries.packed.close())
 }
 
 func (w *Writer) recipients() []manifest.Recipient {

@@ -4,6 +4,7 @@
 package manifest
 
 import (
+	"iter"
 	"time"
 
 	"spor/artifacts"
@@ -105,18 +106,16 @@ type Part struct {
 	SHA256 string `json:"sha256"` // of this part
 }
 
-// Count fills in the totals.
-func (m *Manifest) Count() {
-	m.Totals = Totals{Items: len(m.Entries), Outcomes: map[artifacts.Status]int{}}
-	for _, e := range m.Entries {
-		m.Totals.Bytes += e.Size
-	}
-	for _, o := range m.Outcomes {
-		m.Totals.Outcomes[o.Status]++
+// Count gives the totals of outcomes.
+func Count(outcomes iter.Seq[artifacts.Outcome]) Totals {
+	t := Totals{Outcomes: map[artifacts.Status]int{}}
+	for o := range outcomes {
+		t.Outcomes[o.Status]++
 		if o.Gap {
-			m.Totals.Gaps++
+			t.Gaps++
 		}
 	}
+	return t
 }
 
 // AppendJSON appends the entry as encoding/json would write it: the record of the item.

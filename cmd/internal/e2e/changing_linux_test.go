@@ -84,10 +84,10 @@ func sealOne(t *testing.T, host *artifacts.Host) (artifacts.Outcome, manifest.En
 		return rec.Take(ctx, "/log")
 	}}
 	rep, err := collect.Run(t.Context(), host, []*artifacts.Collector{take}, w, collect.Options{Now: time.Now, Log: slog.New(slog.DiscardHandler)})
-	if err != nil || len(rep.Outcomes) != 1 {
-		t.Fatalf("outcomes %v, %v", rep.Outcomes, err)
+	if err != nil || rep.Outcomes.Len() != 1 {
+		t.Fatalf("outcomes %v, %v", rep.Outcomes.List(), err)
 	}
-	if _, _, err := w.Close(&manifest.Manifest{Outcomes: rep.Outcomes}); err != nil {
+	if _, _, err := w.Close(&manifest.Manifest{}, rep.Outcomes.All()); err != nil {
 		t.Fatal(err)
 	}
 	key, err := seal.OpenKey(strings.NewReader(private), nil)
@@ -112,13 +112,13 @@ func sealOne(t *testing.T, host *artifacts.Host) (artifacts.Outcome, manifest.En
 		t.Fatal(err)
 	}
 	if len(m.Entries) == 0 {
-		return rep.Outcomes[0], manifest.Entry{}, nil
+		return rep.Outcomes.List()[0], manifest.Entry{}, nil
 	}
 	got, err := os.ReadFile(filepath.Join(opened, filepath.FromSlash(m.Entries[0].Name)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return rep.Outcomes[0], m.Entries[0], got
+	return rep.Outcomes.List()[0], m.Entries[0], got
 }
 
 // A file to which something happens while it is read comes out of the bundle as what was read of it, and its record and

@@ -256,10 +256,10 @@ func TestOutcomes(t *testing.T) {
 		if len(got[imageName]) != c.size {
 			t.Errorf("%s: image of %d bytes, want %d", c.name, len(got[imageName]), c.size)
 		}
-		if !slices.ContainsFunc(report.Outcomes, func(o artifacts.Outcome) bool {
+		if !slices.ContainsFunc(report.Outcomes.List(), func(o artifacts.Outcome) bool {
 			return o.Source == "memory" && o.Status == c.status && strings.Contains(o.Reason, c.reason) && o.Gap == c.gap
 		}) {
-			t.Errorf("%s: outcomes %+v; want one %v, %q, gap %v", c.name, report.Outcomes, c.status, c.reason, c.gap)
+			t.Errorf("%s: outcomes %+v; want one %v, %q, gap %v", c.name, report.Outcomes.List(), c.status, c.reason, c.gap)
 		}
 	}
 }
