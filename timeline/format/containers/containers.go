@@ -5,7 +5,7 @@
 //   - klog, of kubelet and the control plane: "I0504 14:10:00.123456    1234 server.go:12] text" (k8s.io/klog, klog.go)
 //   - the audit log of Kubernetes: audit.k8s.io/v1 Event
 //   - logfmt as dockerd, containerd and many Go programs write it: time="…" level=info msg="…"
-//   - cloud-init 24: cloud-init.log
+//   - cloud-init 24: cloud-init.log, and cloud-init-output.log, whose stages begin with a date (cloudinit/cmd/main.py)
 package containers
 
 import (
@@ -24,6 +24,7 @@ var Formats = []*timeline.Format{
 	(&textlog.Dialect{Name: "klog", Type: "kubernetes:klog:entry", Begin: klogBegin, Read: klog}).Format(),
 	(&textlog.Dialect{Name: "logfmt", Type: "logfmt:entry", Begin: logfmtBegin, Read: logfmt}).Format(),
 	(&textlog.Dialect{Name: "cloud_init", Type: "cloud_init:log:entry", Begin: cloudBegin, Read: cloud}).Format(),
+	(&textlog.Dialect{Name: "cloud_init_output", Type: "cloud_init:output:entry", Begin: stageBegin, Long: true, Read: stage}).Format(),
 }
 
 var docker = textlog.JSONLog{
@@ -157,4 +158,26 @@ func cloud(e *textlog.Entry) {
 	}
 	e.Add("body", words)
 	e.Message = trimmed(words)
+}
+
+const stageWords = "Cloud-init v. "
+
+// stageBegin reads "Cloud-init v. 24.1 running 'init' at Fri, 20 Nov 2026 09:00:00 +0000. Up 5.12 seconds."
+func stageBegin(line string) (dates.Stamp, int, bool) {
+	rest, ok := strings.CutPrefix(line, stageWords)
+	_, rest, ok2 := strings.Cut(rest, " at ")
+	_, rest, ok3 := strings.Cut(rest, ", ")
+	s, n := dates.Apache(rest)
+	return s, 0, ok && ok2 && ok3 && n > 0
+}
+
+// stage reads what one stage and the programs it ran wrote.
+func stage(e *textlog.Entry) {
+	first, output, _ := strings.Cut(e.Text, "\n")
+	version, rest, _ := strings.Cut(first[len(stageWords):], " ")
+	verb, _, _ := strings.Cut(rest, " at ")
+	e.Add("version", version)
+	e.Add("stage", verb)
+	e.Add("output", strings.TrimSpace(output))
+	e.Message = first
 }

@@ -28,6 +28,11 @@ var cases = []textlogtest.Case{
 	{Format: "klog", Name: "/var/log/kubelet.log", Text: "I0309 14:10:00.123456    1234 server.go:12] started\n and more\n", Want: []string{`"message":"started\n and more","datetime":"2026-03-09T14:10:00.123456+00:00"`}},
 	{Format: "logfmt", Name: "/var/log/docker.log", Text: `time="2026-03-09T09:00:00.1Z" level=warning msg="a \"b\"" id=5` + "\n", Want: []string{`"message":"a \"b\"","datetime":"2026-03-09T09:00:00.100000+00:00"`}},
 	{Format: "cloud_init", Name: "/var/log/cloud-init.log", Text: "2026-03-09 09:00:00,123 - subp.py[DEBUG]: Running command ['useradd', 'eve'] with allowed return codes [0]\n", Want: []string{`"code_location":"subp.py","severity":"DEBUG","action":"command","command":"['useradd', 'eve'] with`}},
+	{
+		Format: "cloud_init_output", Name: "/var/log/cloud-init-output.log",
+		Text: "Cloud-init v. 24.1 running 'init' at Mon, 09 Mar 2026 09:00:00 +0000. Up 5.12 seconds.\nci-info: eth0\nGet:1 http://x\nCloud-init v. 24.1 finished at Mon, 09 Mar 2026 09:01:00 +0000. Datasource DataSourceNone.  Up 65.1 seconds\n",
+		Want: []string{`"datetime":"2026-03-09T09:00:00.000000+00:00"`, `"datetime":"2026-03-09T09:01:00.000000+00:00"`},
+	},
 }
 
 // TestLongLine knows a file whose first line is longer than what a format is shown.

@@ -66,30 +66,43 @@ func dovecot(e *textlog.Entry) {
 	e.Message = e.Join("[", service, "] ", said)
 }
 
+// eximBegin reads the date, which may stand behind "host exim[pid]: " where a collector wrote the line.
 func eximBegin(line string) (dates.Stamp, int, bool) {
-	s, n := dates.ISO(line)
-	return s, n, n > 0 && n < len(line) && line[n] == ' '
+	_, _, said := collected(line)
+	s, n := dates.ISO(said)
+	return s, len(line) - len(said) + n, n > 0 && n < len(said) && said[n] == ' '
+}
+
+// collected splits "host exim[pid]: words"; of anything else, all of it are the words.
+func collected(line string) (host, pid, said string) {
+	host, rest, ok := strings.Cut(line, " exim[")
+	if ok && strings.IndexByte(host, ' ') < 0 {
+		if pid, said, ok = strings.Cut(rest, "]: "); ok {
+			return host, pid, said
+		}
+	}
+	return "", "", line
 }
 
 // eximSure tells a line with a message's identifier or one of Exim's sentences.
 func eximSure(line string) bool {
-	_, n := dates.ISO(line)
+	_, n, ok := eximBegin(line)
 	var f textlog.Fields
-	if n > 0 && n < len(line) {
+	if ok {
 		daemons.Exim(&f, strings.TrimPrefix(line[n:], " "))
 	}
 	return len(f) > 0 || strings.Contains(line, " exim ") || strings.Contains(line, "queue run")
 }
 
 func exim(e *textlog.Entry) {
-	words := strings.TrimSpace(e.Words())
-	said := words
-	if host, rest, ok := strings.Cut(words, " exim["); ok && strings.IndexByte(host, ' ') < 0 { // through a collector
-		if _, rest, ok = strings.Cut(rest, "]: "); ok {
-			e.Add("hostname", host)
-			said = rest
-		}
+	host, pid, said := collected(e.Text[:e.At])
+	if host == "" { // the collector's own date may come first
+		host, pid, said = collected(strings.TrimSpace(e.Words()))
+	} else {
+		said = strings.TrimSpace(e.Words())
 	}
+	e.Add("hostname", host)
+	e.Digits("pid", pid)
 	daemons.Exim(&e.Fields, said)
 	e.Add("body", said)
 	e.Message = said

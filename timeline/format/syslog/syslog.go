@@ -67,7 +67,27 @@ func stampAt(s string) (dates.Stamp, int) {
 	if st, n := dates.CTime(s); n > 0 && named(s[n:]) {
 		return st, n
 	}
-	return dates.Stamp{}, 0
+	return shortFull(s)
+}
+
+// shortFull reads "Fri 2026-11-20 09:00:00 CET", as journalctl -o short-full writes. The zone's letters have no one meaning but
+// that of the host's own.
+func shortFull(s string) (dates.Stamp, int) {
+	st, n := dates.ISO(s[4:])
+	if n == 0 || strings.IndexByte("MTWFS", s[0]) < 0 {
+		return dates.Stamp{}, 0
+	}
+	if n += 4; !st.Zoned {
+		zone, _, ok := strings.Cut(strings.TrimPrefix(s[n:], " "), " ")
+		if !ok || len(zone) < 2 || len(zone) > 5 || strings.Trim(zone, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+			return dates.Stamp{}, 0
+		}
+		n += 1 + len(zone)
+	}
+	if !named(s[n:]) {
+		return dates.Stamp{}, 0
+	}
+	return st, n
 }
 
 // numbered reads a date that begins with a digit, or a number before it, as Cisco counts messages.
