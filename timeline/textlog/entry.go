@@ -97,9 +97,9 @@ func (f Fields) Has(name string) bool {
 	return false
 }
 
-// once keeps the first of fields that share a name: what a program says of itself comes before what a stranger may have made
+// Once keeps the first of fields that share a name: what a program says of itself comes before what a stranger may have made
 // it say, and a reader of JSON would believe the last.
-func (f *Fields) once() {
+func (f *Fields) Once() {
 	seen := uint64(0) // by length and two letters: most names differ in these
 	for i := range *f {
 		name := (*f)[i].Name

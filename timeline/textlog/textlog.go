@@ -259,7 +259,7 @@ func (p *parser) flush() bool {
 	if e.Cut > 0 {
 		e.Number("bytes_left_out", e.Cut)
 	}
-	e.once()
+	e.Once()
 	return p.yield(timeline.Event{Time: at, Desc: e.Desc, Type: e.Type, Message: e.Message, Offset: e.Offset, Fields: e.Fields}, nil)
 }
 
