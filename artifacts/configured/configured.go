@@ -196,14 +196,18 @@ func discover(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder, pr
 			for _, file := range found[i] {
 				if key := r.product.Name + "\x00" + string(file); !known[key] {
 					known[key] = true
-					if files++; files > maxFiles || len(places) > maxPlaces {
-						rec.Note(artifacts.Outcome{Status: artifacts.Truncated, Reason: fmt.Sprintf("more than %d configuration files or %d places", maxFiles, maxPlaces)})
+					if files++; files > maxFiles {
+						rec.Note(artifacts.Outcome{Status: artifacts.Truncated, Reason: fmt.Sprintf("more than %d configuration files", maxFiles)})
 						return places, nil
 					}
 					for place := range r.read(h, rec, file) {
 						key := string(place.Kind) + "\x00" + string(place.Pattern)
-						if known[key] || len(places) > maxPlaces {
+						if known[key] {
 							continue
+						}
+						if len(places) > maxPlaces {
+							rec.Note(artifacts.Outcome{Path: file, Status: artifacts.Truncated, Reason: fmt.Sprintf("more than %d places", maxPlaces)})
+							return places, nil
 						}
 						known[key] = true
 						places = append(places, place)

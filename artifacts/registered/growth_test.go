@@ -24,3 +24,25 @@ func TestGrowth(t *testing.T) {
 		t.Errorf("%d places, want that of the last line", len(c.definition.Sources))
 	}
 }
+
+// TestTooMany holds that settings which name more places than are looked for are said, once.
+func TestTooMany(t *testing.T) {
+	said := &saying{}
+	c := &collection{ctx: context.Background(), host: &artifacts.Host{}, rec: said, known: map[string]bool{}}
+	for i := range maxPlaces + 5 {
+		if err := c.add(record{Setting: "test", Says: fmt.Sprintf(`C:\x\%d.log`, i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(c.known) != maxPlaces || said.notes != 1 {
+		t.Errorf("%d places and %d notes, want %d and 1", len(c.known), said.notes, maxPlaces)
+	}
+}
+
+// saying is a recorder that counts what it is told.
+type saying struct {
+	silent
+	notes int
+}
+
+func (s *saying) Note(artifacts.Outcome) { s.notes++ }

@@ -63,6 +63,7 @@ type collection struct {
 	rec        artifacts.Recorder
 	definition artifacts.Definition
 	known      map[string]bool // patterns
+	cut        bool            // there were too many
 }
 
 // maxPlaces bounds the places that settings may name.
@@ -105,10 +106,15 @@ func (c *collection) take(g group) error {
 // drive of the host is passed over.
 func (c *collection) add(r record, below ...string) error {
 	p, ok := c.path(r.Says)
-	if !ok || c.known[r.Setting+"\x00"+strings.ToLower(p)] || len(c.known) >= maxPlaces {
+	key := r.Setting + "\x00" + strings.ToLower(p)
+	if !ok || c.known[key] || c.cut {
 		return nil
 	}
-	c.known[r.Setting+"\x00"+strings.ToLower(p)] = true
+	if c.cut = len(c.known) >= maxPlaces; c.cut {
+		c.rec.Note(artifacts.Outcome{Path: r.Key, Status: artifacts.Truncated, Reason: "settings name more places than are looked for"})
+		return nil
+	}
+	c.known[key] = true
 	r.Path = artifacts.Path(p)
 	if err := c.rec.Record(r); err != nil {
 		return err
