@@ -2,11 +2,11 @@ package ext4
 
 import (
 	"fmt"
-	"io/fs"
 	"strconv"
 	"time"
 
 	"spor/artifacts"
+	"spor/collect/rawfile/tree"
 )
 
 // Flags of an inode.
@@ -50,38 +50,15 @@ func (v *Volume) inode(number uint32) (*inode, error) {
 	return n, nil
 }
 
-// kind by the mode (inode(7), S_IFMT).
-func (n *inode) kind() artifacts.Kind {
-	switch n.mode >> 12 {
-	case 1:
-		return artifacts.Pipe
-	case 2, 6:
-		return artifacts.Device
-	case 4:
-		return artifacts.Directory
-	case 8:
-		return artifacts.Regular
-	case 10:
-		return artifacts.Symlink
-	case 12:
-		return artifacts.Socket
-	}
-	return artifacts.Unknown
-}
+func (n *inode) kind() artifacts.Kind { return tree.Kind(n.mode) }
 
 // stat describes an inode.
 func (n *inode) stat() artifacts.Stat {
-	mode := fs.FileMode(n.mode & 0o777)
-	for bit, m := range map[uint16]fs.FileMode{0o4000: fs.ModeSetuid, 0o2000: fs.ModeSetgid, 0o1000: fs.ModeSticky} {
-		if n.mode&bit != 0 {
-			mode |= m
-		}
-	}
 	id := func(low, high int) string {
 		return strconv.Itoa(int(le.Uint16(n.raw[low:])) | int(le.Uint16(n.raw[high:]))<<16)
 	}
 	return artifacts.Stat{
-		Kind: n.kind(), Size: n.size, Mode: mode, UID: id(2, 0x78), GID: id(0x18, 0x7a),
+		Kind: n.kind(), Size: n.size, Mode: tree.Mode(n.mode), UID: id(2, 0x78), GID: id(0x18, 0x7a),
 		Inode: uint64(n.number), Links: uint64(le.Uint16(n.raw[0x1a:])),
 		Times: artifacts.Times{
 			Modified: n.time(0x10, 0x88), Accessed: n.time(8, 0x8c), Changed: n.time(0xc, 0x84), Born: n.born(),

@@ -3,11 +3,11 @@ package xfs
 import (
 	"bytes"
 	"fmt"
-	"io/fs"
 	"strconv"
 	"time"
 
 	"spor/artifacts"
+	"spor/collect/rawfile/tree"
 )
 
 // How a fork of an inode keeps what is in it (enum xfs_dinode_fmt).
@@ -91,39 +91,16 @@ func (n *inode) attributeFork() (fork, bool) {
 	return f, true
 }
 
-// kind by the mode (inode(7), S_IFMT).
-func (n *inode) kind() artifacts.Kind {
-	switch n.mode >> 12 {
-	case 1:
-		return artifacts.Pipe
-	case 2, 6:
-		return artifacts.Device
-	case 4:
-		return artifacts.Directory
-	case 8:
-		return artifacts.Regular
-	case 10:
-		return artifacts.Symlink
-	case 12:
-		return artifacts.Socket
-	}
-	return artifacts.Unknown
-}
+func (n *inode) kind() artifacts.Kind { return tree.Kind(n.mode) }
 
 // stat describes an inode.
 func (n *inode) stat() artifacts.Stat {
-	mode := fs.FileMode(n.mode & 0o777)
-	for bit, m := range map[uint16]fs.FileMode{0o4000: fs.ModeSetuid, 0o2000: fs.ModeSetgid, 0o1000: fs.ModeSticky} {
-		if n.mode&bit != 0 {
-			mode |= m
-		}
-	}
 	links := uint64(be.Uint32(n.raw[16:]))
 	if n.raw[4] == 1 {
 		links = uint64(be.Uint16(n.raw[6:]))
 	}
 	st := artifacts.Stat{
-		Kind: n.kind(), Size: n.size, Mode: mode, Inode: n.number, Links: links,
+		Kind: n.kind(), Size: n.size, Mode: tree.Mode(n.mode), Inode: n.number, Links: links,
 		UID: strconv.FormatUint(uint64(be.Uint32(n.raw[8:])), 10), GID: strconv.FormatUint(uint64(be.Uint32(n.raw[12:])), 10),
 		Times: artifacts.Times{Accessed: n.time(32), Modified: n.time(40), Changed: n.time(48)},
 	}
