@@ -11,6 +11,15 @@ import (
 
 var errRequest = errors.New("no request behind the date")
 
+// Begin reads the date of a request in the common log format, for files in which a server puts more than requests; Carried
+// reads the request.
+func Begin(line string) (dates.Stamp, int, bool) {
+	if !ncsaSure(line) {
+		return dates.Stamp{}, 0, false
+	}
+	return ncsaBegin(line)
+}
+
 // ncsaBegin finds "[10/Oct/2000:13:55:36 -0700]" behind some words, and says where what follows begins.
 func ncsaBegin(line string) (dates.Stamp, int, bool) {
 	if line == "" || (line[0]-'0' > 9 || len(line) > 4 && line[4] == '-') && isSyslog(line) {

@@ -13,15 +13,49 @@ import (
 	"spor/timeline"
 	"spor/timeline/dates"
 	"spor/timeline/format/web"
+	"spor/timeline/format/webaccess"
 	"spor/timeline/textlog"
 )
 
 // Formats are the parsers of this package, the strictest first.
 var Formats = []*timeline.Format{
-	(&textlog.Dialect{Name: "nginx_error", Type: web.Error, Begin: nginxBegin, Read: nginx}).Format(),
-	(&textlog.Dialect{Name: "apache_error", Type: web.Error, Begin: apacheBegin, Sure: apacheSure, Read: apache, Comment: "# "}).Format(),
+	(&textlog.Dialect{Name: "nginx_error", Type: web.Error, Begin: mixed(nginxBegin), Read: withAccess(nginxBegin, nginx)}).Format(),
+	(&textlog.Dialect{Name: "apache_error", Type: web.Error, Begin: mixed(apacheBegin), Sure: apacheMixed, Read: withAccess(apacheBegin, apache), Comment: "# "}).Format(),
 	(&textlog.Dialect{Name: "lighttpd_error", Type: web.Error, Begin: lighttpdBegin, Read: lighttpd}).Format(),
 	(&textlog.Dialect{Name: "tomcat", Type: web.Error, Begin: tomcatBegin, Sure: tomcatSure, Read: tomcat}).Format(),
+}
+
+// A begin is a Dialect's Begin.
+type begin func(line string) (dates.Stamp, int, bool)
+
+// mixed also begins an entry with a request: what a container or a service says goes to one file.
+func mixed(b begin) begin {
+	return func(line string) (dates.Stamp, int, bool) {
+		if s, at, ok := b(line); ok {
+			return s, at, ok
+		}
+		return webaccess.Begin(line)
+	}
+}
+
+// withAccess reads an entry that may be a request.
+func withAccess(b begin, read func(*textlog.Entry)) func(*textlog.Entry) {
+	return func(e *textlog.Entry) {
+		line, more, _ := strings.Cut(e.Text, "\n")
+		if _, _, ok := b(line); ok {
+			read(e)
+		} else if webaccess.Carried(e, "nginx", line) {
+			e.Add("body", more)
+		} else {
+			e.Add("body", e.Text)
+		}
+	}
+}
+
+// apacheMixed tells an error, or a request.
+func apacheMixed(line string) bool {
+	_, _, ok := webaccess.Begin(line)
+	return ok || apacheSure(line)
 }
 
 // nginxBegin reads "2026/03/09 09:00:00 [error] 12#34: ".

@@ -32,6 +32,11 @@ var cases = []textlogtest.Case{
 			`"body":"signal process started"`,
 		},
 	},
+	{ // both in one file, as a container's output is kept
+		Format: "apache_error", Name: "stdout.log",
+		Text: "[Tue Jul 22 06:48:30 2008] [error] [client 192.0.2.7] script not found\n" + `192.0.2.7 - - [11/Oct/2021:06:40:52 +0000] "POST /cgi-bin/x HTTP/1.1" 200 7` + "\nmore\n",
+		Want: []string{`"data_type":"webserver:error"`, `"http_request_method":"POST","url":"/cgi-bin/x","http_version":"HTTP/1.1","http_response_code":200,"http_response_bytes":7,"body":"more"`},
+	},
 	{
 		Format: "lighttpd_error", Name: "error.log", Text: "2023-01-01 12:00:00: (server.c.1588) server started (lighttpd/1.4.59)\n",
 		Want: []string{`"module":"server","body":"server started (lighttpd/1.4.59)"`},
@@ -93,6 +98,7 @@ func TestCorpus(t *testing.T) {
 		events       int
 		why          string
 	}{
+		{"crowdsec-log/crowdsecurity-hub/apache-cve-2021-41773/apache-cve-2021-41773.log", "apache_error", 3, "an error and two requests"},
 		{"crowdsec-log/crowdsecurity-hub/modsecurity-nginx/modsecurity-nginx.log", "nginx_error", 2, ""},
 		{"fail2ban-log/fail2ban-fail2ban/nginx-forbidden", "nginx_error", 2, "behind a comment"},
 		{"fail2ban-log/fail2ban-fail2ban/apache-botsearch", "apache_error", 19, ""},
