@@ -95,6 +95,7 @@ type codec struct {
 
 	shapes []*shape
 	byHash map[uint64][]*shape
+	latest *shape  // of the event appended last
 	held   int     // bytes of their names
 	fields []Field // of the event decoded last
 	last   *shape  // of them: the names and kinds that stand there
@@ -167,6 +168,9 @@ func (c *codec) sharedNumber(src *Source) uint32 {
 
 // shapeOf gives the number of the event's shape; zero: it is not kept.
 func (c *codec) shapeOf(e *Event) uint64 {
+	if c.latest != nil && c.latest.is(e) {
+		return c.latest.number
+	}
 	h := uint64(len(e.Type))<<32 | uint64(len(e.Desc))
 	for i := range e.Fields {
 		n := e.Fields[i].Name
@@ -177,6 +181,7 @@ func (c *codec) shapeOf(e *Event) uint64 {
 	}
 	for _, s := range c.byHash[h] {
 		if s.is(e) {
+			c.latest = s
 			return s.number
 		}
 	}

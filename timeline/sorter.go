@@ -180,7 +180,12 @@ func (m *moment) put() error {
 
 // end gives the events of the moment.
 func (m *moment) end() error {
-	if m.rest == nil || m.empty {
+	switch whole := m.rest == nil || m.empty; {
+	case whole && len(m.ends) == 1: // most moments
+		err := m.give(m.held)
+		m.held, m.ends = m.held[:0], m.ends[:0]
+		return err
+	case whole:
 		return m.unite(m.give)
 	}
 	if err := m.put(); err != nil {
