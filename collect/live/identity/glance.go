@@ -132,9 +132,12 @@ func (r *reader) resolver() Resolver {
 	return out
 }
 
+// maxServers bounds the servers and domains of one list.
+const maxServers = 1000
+
 func appendNew(list []string, more ...string) []string {
 	for _, s := range more {
-		if s != "" && !slices.Contains(list, s) {
+		if s != "" && len(list) < maxServers && !slices.Contains(list, s) {
 			list = append(list, s)
 		}
 	}
