@@ -138,7 +138,7 @@ var icelandic = texts{
 	Faults: "Ekki tókst að lesa úr möppunni", Cut: "Lengra en hér er sýnt",
 
 	Shared:     "Til miðlunar: tilkynnanda er sleppt, sömuleiðis einstökum atburðum, notendaaðgöngum, skjámyndum og vörsluferli. Í stað nafna fólks, véla, léna og stofnana, netfanga og eigin vistfanga vélanna standa dulnefni, alltaf það sama fyrir hvert.",
-	Indicators: "Vísar", About: "um", Consent: "má gefa upp: samþykki liggur fyrir",
+	Indicators: "Vísbendingar", About: "um", Consent: "má gefa upp: samþykki liggur fyrir",
 
 	Notes: "Kúgunarbréf", NoText: "Í skránni er enginn texti.", Connections: "Tengingar út á við", Here: "Hér", Remote: "Hinn endinn", Starters: "Ræsist sjálfkrafa og vert er að skoða", Changed: "Breytt (UTC)", Kind: "Tegund", Temporary: "mappa fyrir bráðabirgðaskrár", Writable: "hver sem er má breyta", Gone: "skrána vantar", Recent: "nýlega breytt", Firewall: "Eldveggur", Policy: "að öðru leyti", FirewallRules: "reglur", NoInput: "Eldveggur er til staðar, en engin regla um það sem kemur inn.", AllowRules: "virkar reglur hleypa öðrum inn", NotLetIn: "engin regla hleypir öðrum inn", NoFirewall: "Reglur eldveggjar voru ekki skráðar.",
 	NotesNote:       "Skrár sem bera heiti eins og gagnagíslatökuforrit gefa bréfum sínum, upphaf þeirra. Farið ekki eftir því sem þar er krafist fyrr en rætt hefur verið við netöryggissveitina.",
