@@ -24,10 +24,11 @@ import (
 // A guide leads a person through a collection: language, what will happen, questions, where to, the collection, what now.
 type guide struct {
 	*console
-	words   *interview.Words
-	opts    *collectOptions
-	job     *job
-	contact kit.Contact
+	words     *interview.Words
+	languages []*interview.Words
+	opts      *collectOptions
+	job       *job
+	contact   kit.Contact
 }
 
 // guided is the program without arguments. With somebody at a terminal it leads them through; without, it collects as the kit
@@ -55,7 +56,8 @@ func (g *guide) guided(ctx context.Context, cmd *cobra.Command, s cli.Streams) e
 	if k != nil {
 		wanted, g.contact = cmp.Or(k.Language, wanted), k.Contact
 	}
-	g.words = interview.In(wanted)
+	g.languages = interview.Languages()
+	g.words = interview.In(g.languages, wanted)
 	if err := g.lead(ctx); err != nil {
 		return g.ending(err)
 	}
@@ -151,7 +153,7 @@ func (g *guide) whom() {
 func (g *guide) language() error {
 	fmt.Fprintln(g.out, "Tungumál / Språk / Language")
 	preset := 0
-	for i, w := range interview.Languages {
+	for i, w := range g.languages {
 		fmt.Fprintf(g.out, "  %d %s\n", i+1, w.Name)
 		if w == g.words {
 			preset = i + 1
@@ -163,7 +165,7 @@ func (g *guide) language() error {
 			return err
 		}
 		text = strings.ToLower(text)
-		for i, w := range interview.Languages {
+		for i, w := range g.languages {
 			if text == strconv.Itoa(i+1) || text == w.Lang || len(text) > 2 && strings.HasPrefix(strings.ToLower(w.Name), text) {
 				g.words = w
 				return nil
@@ -280,7 +282,7 @@ func (g *guide) question(v *interview.Interview, host string) error {
 	n, of := v.Number()
 	ask, help := w.Ask(q)
 	fmt.Fprintln(g.out)
-	g.say(interview.Fill(w.Of, strconv.Itoa(n), strconv.Itoa(of), incident.Label(w.Lang, q.Key)))
+	g.say(interview.Fill(w.Of, strconv.Itoa(n), strconv.Itoa(of)))
 	g.say(ask)
 	if help != "" {
 		g.say(help)
@@ -339,7 +341,7 @@ func (g *guide) answer(v *interview.Interview, text string) error {
 	understood, left, problem := v.Answer(text, time.Now())
 	switch {
 	case problem != nil:
-		g.say(problem.In(w.Lang))
+		g.say(problem.Words(w.Lang))
 		g.say(w.OnceMore)
 	case left:
 		g.say(w.LeftAsText)

@@ -4,7 +4,6 @@
 package interview
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -125,7 +124,9 @@ func (v *Interview) problem(q *Question, text, value string) *incident.Problem {
 // Form is what was known before and what was answered up to here.
 func (v *Interview) Form() *incident.Incident {
 	f := v.base
-	f.Systems, f.Measures, f.Data = slices.Clip(f.Systems), slices.Clip(f.Measures), slices.Clip(f.Data)
+	f.Systems = append([]incident.System(nil), f.Systems...)
+	f.Measures = append([]incident.Measure(nil), f.Measures...)
+	f.Data = append([]incident.Data(nil), f.Data...)
 	for i := range questions {
 		q := &questions[i]
 		a, ok := v.answers[q.Key]
@@ -140,7 +141,8 @@ func (v *Interview) Form() *incident.Incident {
 			f.Start.About = join(f.Start.About, a.said)
 			continue
 		}
-		f.What.Description = join(f.What.Description, incident.Label(v.words.Lang, q.Key)+": "+a.said)
+		ask, _ := v.words.Ask(q)
+		f.What.Description = join(f.What.Description, ask+" "+a.said)
 	}
 	return &f
 }
@@ -170,14 +172,16 @@ func Keys() []string {
 
 // own is the entry of this machine among the systems of the form.
 func (v *Interview) own(f *incident.Incident) *incident.System {
-	i := slices.IndexFunc(f.Systems, func(s incident.System) bool { return strings.EqualFold(s.Name, v.host) })
-	if i < 0 {
-		f.Systems = slices.Insert(slices.Clone(f.Systems), 0, incident.System{Name: v.host})
-		i = 0
-	} else {
-		f.Systems = slices.Clone(f.Systems)
+	own := []incident.System{{Name: v.host}}
+	for _, s := range f.Systems {
+		if strings.EqualFold(s.Name, v.host) {
+			own[0] = s
+		} else {
+			own = append(own, s)
+		}
 	}
-	return &f.Systems[i]
+	f.Systems = own
+	return &own[0]
 }
 
 // Is tells whether what was typed is one of the words of a command.
@@ -219,11 +223,4 @@ func (w *Words) Lines(q *Question) []string {
 func (w *Words) Ask(q *Question) (ask, help string) {
 	ask, help, _ = strings.Cut(w.Questions[q.Key], "\n")
 	return ask, help
-}
-
-// missing names the texts of a language that another has and it has not.
-func missing(of, as map[string]string) []string {
-	lacking := maps.Clone(as)
-	maps.DeleteFunc(lacking, func(key, _ string) bool { return of[key] != "" })
-	return slices.Sorted(maps.Keys(lacking))
 }

@@ -1,7 +1,10 @@
 package interview
 
 import (
-	"slices"
+	"compress/flate"
+	_ "embed"
+	"io"
+	"reflect"
 	"strings"
 )
 
@@ -56,16 +59,56 @@ type Words struct {
 	Close                          string
 }
 
-// Languages are those of the guided run, in the order in which they are offered.
-var Languages = []*Words{&icelandic, &norwegian, &english}
+// packed are the texts of the folder words, one after the other, in deflate: as they are they would be a hundredth of the agent.
+//
+//go:embed words.z
+var packed string
+
+// Languages are those of the guided run, in the order in which they are offered: Icelandic, Norwegian, English.
+func Languages() []*Words {
+	text, err := io.ReadAll(flate.NewReader(strings.NewReader(packed)))
+	if err != nil {
+		panic("interview: the texts are torn: " + err.Error()) // a test has read these very bytes
+	}
+	var all []*Words
+	for one := range strings.SplitAfterSeq(string(text), "\f") {
+		all = append(all, parse(strings.TrimSuffix(one, "\f")))
+	}
+	return all
+}
+
+// parse reads the texts of one language: "Name: text" or "Name.key: text" a line. What begins with two spaces goes on from the line
+// before; words of a command have bars between.
+func parse(text string) *Words {
+	w := &Words{}
+	fields := reflect.ValueOf(w).Elem()
+	for line := range strings.SplitSeq(strings.ReplaceAll(strings.TrimSpace(text), "\n  ", "\t"), "\n") {
+		name, value, _ := strings.Cut(line, ": ")
+		value = strings.ReplaceAll(value, "\t", "\n")
+		name, key, _ := strings.Cut(name, ".")
+		switch f := fields.FieldByName(name); f.Kind() {
+		case reflect.String:
+			f.SetString(value)
+		case reflect.Slice:
+			f.Set(reflect.ValueOf(strings.Split(value, "|")))
+		case reflect.Map:
+			if f.IsNil() {
+				f.Set(reflect.ValueOf(map[string]string{}))
+			}
+			f.Interface().(map[string]string)[key] = value
+		}
+	}
+	return w
+}
 
 // In gives a language by its code, English where it is none of ours.
-func In(lang string) *Words {
-	i := slices.IndexFunc(Languages, func(w *Words) bool { return w.Lang == lang })
-	if i < 0 {
-		return &english
+func In(all []*Words, lang string) *Words {
+	for _, w := range all {
+		if w.Lang == lang {
+			return w
+		}
 	}
-	return Languages[i]
+	return all[len(all)-1]
 }
 
 // Closest is the one of our languages that a system's own name of a locale asks for: "nn_NO.UTF-8", "is-IS".
