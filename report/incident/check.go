@@ -19,24 +19,30 @@ type Problem struct {
 
 // Error says it in English, with the field as it is spelled in the form.
 func (p *Problem) Error() string {
-	words := strings.ReplaceAll(problemTexts["en"][p.Kind], "{}", p.Value)
 	if p.Field == "" {
-		return words
+		return p.Words("en")
 	}
-	return p.Field + ": " + words
+	return p.Field + ": " + p.Words("en")
 }
 
 // In says it in a language ("is", "nb", "en"), with the field as that language names it.
 func (p *Problem) In(lang string) string {
+	if p.Field == "" {
+		return p.Words(lang)
+	}
+	if problemTexts[lang] == nil {
+		lang = "en"
+	}
+	return Label(lang, p.Field) + " (" + p.Field + "): " + p.Words(lang)
+}
+
+// Words say in a language what is wrong, without the field: for who has just been asked for it.
+func (p *Problem) Words(lang string) string {
 	texts, ok := problemTexts[lang]
 	if !ok {
-		lang, texts = "en", problemTexts["en"]
+		texts = problemTexts["en"]
 	}
-	words := strings.ReplaceAll(texts[p.Kind], "{}", p.Value)
-	if p.Field == "" {
-		return words
-	}
-	return Label(lang, p.Field) + " (" + p.Field + "): " + words
+	return strings.ReplaceAll(texts[p.Kind], "{}", p.Value)
 }
 
 // Problems are those that an error of Read or Check holds.
