@@ -43,7 +43,7 @@ func (l *listings) Lstat(p artifacts.Path) (artifacts.Stat, error) {
 // BenchmarkWalk finds what all definitions for Linux, ours and the public ones where they are at hand, name on the very
 // system it runs on.
 func BenchmarkWalk(b *testing.B) {
-	ours, err := schema.Load(definitions.FS)
+	ours, err := definitions.Load()
 	if err != nil {
 		b.Fatal(err)
 	}

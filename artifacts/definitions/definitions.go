@@ -4,6 +4,6 @@
 // The places are those that the systems' and programs' own documentation names, checked against the public collections
 // of ForensicArtifacts, UAC, KAPE and Velociraptor; the wording is ours.
 //
-// FS holds those of this build, one folder for each system; schema.Load reads it. The Windows program has those of
-// Windows alone: it must stay small, and a disk of Linux is examined with the Linux program, which has both.
+// Load reads those of this build. The Windows program has those of Windows alone: it must stay small, and a disk of Linux
+// is examined with the Linux program, which has both.
 package definitions

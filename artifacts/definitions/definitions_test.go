@@ -12,7 +12,7 @@ import (
 
 func load(t *testing.T) *schema.Set {
 	t.Helper()
-	set, err := schema.Load(definitions.FS)
+	set, err := definitions.Load()
 	if err != nil {
 		t.Fatal(err)
 	}

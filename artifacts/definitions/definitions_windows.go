@@ -1,25 +1,24 @@
 package definitions
 
 import (
-	"archive/zip"
+	"compress/gzip"
 	_ "embed"
-	"io/fs"
 	"strings"
+
+	"spor/artifacts/schema"
 )
 
-// packed is the folder windows, compressed: a seventh of its size. A test holds it to the folder and writes it anew
-// (go test ./artifacts/definitions -run Packed -update).
+// packed is all of the folder windows as one file, compressed to a seventh. A test holds it to the folder and writes it
+// anew: go test ./artifacts/definitions -run Packed -update
 //
-//go:embed windows.zip
+//go:embed windows.yaml.gz
 var packed string
 
-// FS is described at the package.
-var FS = unpack()
-
-func unpack() fs.FS {
-	z, err := zip.NewReader(strings.NewReader(packed), int64(len(packed)))
+// Load is described at the package.
+func Load() (*schema.Set, error) {
+	r, err := gzip.NewReader(strings.NewReader(packed))
 	if err != nil {
-		panic(err) // the program was built from a broken archive
+		return nil, err
 	}
-	return z
+	return schema.Of("windows.yaml", r)
 }

@@ -22,6 +22,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -75,7 +76,17 @@ func (s *Set) load(fsys fs.FS, name string) error {
 		return err
 	}
 	defer f.Close()
-	definitions, err := Read(name, f)
+	return s.read(name, f)
+}
+
+// Of reads one file of definitions. The set is usable even where there is an error.
+func Of(name string, r io.Reader) (*Set, error) {
+	set := &Set{}
+	return set, set.read(name, r)
+}
+
+func (s *Set) read(name string, r io.Reader) error {
+	definitions, err := Read(name, r)
 	wrong := []error{err}
 	for i := range definitions {
 		d := &definitions[i]

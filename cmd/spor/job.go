@@ -155,7 +155,7 @@ func (j *job) readIncident(name string) error {
 // loadDefinitions reads ours and the folders that were named. A bad definition is an error: it must be found before the
 // deployment, not in the evidence.
 func loadDefinitions(folders []string) (*schema.Set, error) {
-	own, err := schema.Load(definitions.FS)
+	own, err := definitions.Load()
 	if err != nil {
 		return nil, fmt.Errorf("built-in definitions: %w", err)
 	}
