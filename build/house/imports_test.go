@@ -167,6 +167,7 @@ func checkLayer(p *pkg, name string) (complaints []string) {
 		switch {
 		case !ok:
 		case fits("cmd/internal/...", other) && fits("cmd/...", name): // what both commands share
+		case strings.HasPrefix(other, name+"/internal/"): // what a command keeps apart
 		case strings.HasPrefix(other, "cmd/"):
 			complaints = append(complaints, fmt.Sprintf("%s imports %s: nothing imports a command", name, other))
 		case !fitsAny(layers[i].may, other):
@@ -197,6 +198,8 @@ func TestImportRulesBite(t *testing.T) {
 		{"host links sealing", "collect/host", nil, []string{"spor/package/seal"}, "collect/host links spor/package/seal"},
 		{"vocabulary imports engine", "artifacts", []string{"spor/collect"}, nil, "artifacts imports collect"},
 		{"anything imports a command", "cmd/spor-desk", []string{"spor/cmd/spor"}, nil, "nothing imports a command"},
+		{"a command imports its own part", "cmd/spor", []string{"spor/cmd/spor/internal/interview"}, nil, ""},
+		{"a command imports another's part", "cmd/spor-desk", []string{"spor/cmd/spor/internal/interview"}, nil, "nothing imports a command"},
 		{"a command imports what commands share", "cmd/spor", []string{"spor/cmd/internal/cli"}, nil, ""},
 		{"a library imports what commands share", "upload", []string{"spor/cmd/internal/cli"}, nil, "nothing imports a command"},
 		{"parser imports os", "timeline/format/utmp", []string{"os"}, nil, "timeline/format/utmp imports os"},
