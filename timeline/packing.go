@@ -111,7 +111,7 @@ var (
 // Of what a log is made of, the best compression leaves one part in some hundreds; gzip can make no more than 1,032.
 const (
 	maxRatio  = 1000
-	freeRatio = 16 << 20 // so much may come out of anything
+	freeRatio = 4 << 20 // so much may come out of anything
 )
 
 // expand reads what a compressed file holds, up to a limit that is an error, and up to a ratio that is one.

@@ -326,7 +326,7 @@ var suSays = []textlog.Pattern{
 	say("su", "success", "succeeded: {terminal} changing from {username} to {target_username}"),
 	say("su", "failure", "failed: {terminal} changing from {username} to {target_username}"),
 	say("su", "failure", "BAD SU {username} to {target_username} on {terminal}"),
-	say("su", "success", "{username} to {target_username} on {terminal}"),
+	say("su", "success", "{username@} to {target_username@} on {terminal@}{.}"),
 }
 
 // login(1) of util-linux 2.40 and shadow 4.15, systemd-logind(8), the tools of tcp_wrappers and xinetd.

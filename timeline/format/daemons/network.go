@@ -1,6 +1,7 @@
 package daemons
 
 import (
+	"cmp"
 	"strings"
 
 	"spor/timeline/textlog"
@@ -171,9 +172,9 @@ func FortiGate(f *textlog.Fields, words string) (eventTime, zone string) {
 	for k, v := range textlog.Pairs(words) {
 		switch k {
 		case "action":
-			action = v
+			action = cmp.Or(action, v) // the first counts, as of all fields
 		case "status":
-			status = v
+			status = cmp.Or(status, v)
 		case "eventtime":
 			eventTime = v
 		case "tz":

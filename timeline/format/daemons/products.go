@@ -55,11 +55,11 @@ var proftpdSays = []textlog.Pattern{
 // Pure-FTPd 1.0 (src/ftpd.c), the ftpd of Solaris and AIX.
 var (
 	pureSays = []textlog.Pattern{
-		say("login_failed", "failure", "({}@{ip_address}) [WARNING] Authentication failed for user [{username*}]"),
-		say("login", "success", "({}@{ip_address}) [INFO] {username} is now logged in"),
-		say("file_uploaded", "success", "({username}@{ip_address}) [NOTICE] {filename*} uploaded  ({bytes#} bytes"),
-		say("file_downloaded", "success", "({username}@{ip_address}) [NOTICE] {filename*} downloaded  ({bytes#} bytes"),
-		say("connection_opened", "", "(?@{ip_address}) [INFO] New connection from "),
+		say("login_failed", "failure", "({}@{ip_address@}) [WARNING] Authentication failed for user [{username*}]"),
+		say("login", "success", "({}@{ip_address@}) [INFO] {username} is now logged in"),
+		say("file_uploaded", "success", "({username}@{ip_address@}) [NOTICE] {filename*} uploaded  ({bytes#} bytes"),
+		say("file_downloaded", "success", "({username}@{ip_address@}) [NOTICE] {filename*} downloaded  ({bytes#} bytes"),
+		say("connection_opened", "", "(?@{ip_address@}) [INFO] New connection from "),
 	}
 	ftpSays = []textlog.Pattern{
 		say("login", "success", "ANONYMOUS FTP LOGIN FROM {ip_address@}"),

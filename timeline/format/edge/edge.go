@@ -187,10 +187,10 @@ func welf(e *textlog.Entry) {
 }
 
 var welfSays = [...]struct{ words, action, result string }{
+	{"ogin failed", "login_failed", "failure"}, // before success, which a name may spell
+	{"authentication failed", "authentication_failed", "failure"},
 	{"login succeeded", "login", "success"},
 	{"authentication successful", "authenticated", "success"},
-	{"ogin failed", "login_failed", "failure"},
-	{"authentication failed", "authentication_failed", "failure"},
 	{"Session started", "vpn_session_opened", "success"},
 	{"Session ended", "vpn_session_closed", ""},
 	{"Logout from", "logout", ""},

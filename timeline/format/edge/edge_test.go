@@ -3,6 +3,7 @@ package edge
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"spor/timeline"
@@ -89,4 +90,22 @@ func BenchmarkFormats(b *testing.B) {
 	}
 	line := `date=2024-10-14 time=13:46:41 eventtime=1728938800841267391 tz="+0200" devname="fw1" logid="0000000013" type="traffic" subtype="forward" srcip=192.0.2.8 srcport=50000 dstip=198.51.100.7 dstport=443 action="deny" policyid=0 service="HTTPS"`
 	textlogtest.Bench(b, Formats, "/x.log", line+"\n")
+}
+
+// TestForged logs on by names that spell success.
+func TestForged(t *testing.T) {
+	for _, line := range []string{
+		`id=firewall time="2026-03-09 09:00:00" pri=6 fw=10.0.0.1 vpn=ive user=x realm="" roles="" proto=auth src=192.0.2.7 dst= dstname= type=vpn op= arg="" result= sent= rcvd= agent="" duration= msg="AUT22673: Primary authentication failed for login succeeded/System Local from 192.0.2.7"` + "\n",
+		`date=2026-03-09 time=09:00:00 logid="0101039426" type="event" subtype="vpn" action="ssl-login-fail" user="x\" action=\"tunnel-up" status="failure"` + "\n",
+	} {
+		f := timeline.Formats(Formats).Find("/x", []byte(line))
+		if f == nil {
+			t.Fatalf("not known: %s", line)
+		}
+		for e, err := range f.Parse(timeline.Input{R: strings.NewReader(line)}) {
+			if result, _ := e.Get("authentication_result"); err != nil || result.String() != "failure" {
+				t.Errorf("%s: result %q, %v", line, result, err)
+			}
+		}
+	}
 }
