@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -206,7 +207,7 @@ func Describe(h *artifacts.Host, note func(artifacts.Outcome)) {
 			h.Users = append(h.Users, u)
 		}
 	}
-	slices.SortStableFunc(h.Users, func(a, b artifacts.User) int { return strings.Compare(a.Name, b.Name) })
+	sort.SliceStable(h.Users, func(i, j int) bool { return h.Users[i].Name < h.Users[j].Name }) // less code than a generic one
 	o.identity(h, note)
 	for _, u := range o.users {
 		for _, suffix := range []string{"", "_Classes"} {

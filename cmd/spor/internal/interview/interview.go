@@ -134,7 +134,7 @@ func (v *Interview) Form() *incident.Incident {
 			continue
 		}
 		if a.value != "" {
-			q.set(&f, v, a.value)
+			q.fill(&f, v, a.value)
 			continue
 		}
 		if q.Kind == Time {

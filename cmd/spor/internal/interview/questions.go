@@ -2,6 +2,7 @@ package interview
 
 import (
 	"net/netip"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -44,52 +45,47 @@ type Question struct {
 	Kind    Kind
 	Choices []string // of Choice: the values
 	asked   func(f *incident.Incident) bool
-	set     func(f *incident.Incident, v *Interview, value string)
+	set     func(f *incident.Incident, v *Interview, value string) // nil: the field itself is set
 }
-
-type form = incident.Incident
 
 // questions in an order that a person in a hurry can stand: how to reach them, what it is, how bad, and only then the rest.
 var questions = []Question{
-	{Key: "contact.phone", set: func(f *form, _ *Interview, s string) { f.Contact.Phone = s }},
-	{Key: "contact.email", set: func(f *form, _ *Interview, s string) { f.Contact.Email = s }},
+	{Key: "contact.phone"},
+	{Key: "contact.email"},
 	{
 		Key: "what.class", Kind: Choice, Choices: []string{"ransomware", "break-in", "infection", "phishing", "denial-of-service", "other"},
-		set: func(f *form, _ *Interview, s string) { f.What.Class = incident.Class(s) },
 	},
-	{Key: "what.description", Kind: Prose, set: func(f *form, _ *Interview, s string) { f.What.Description = s }},
-	{Key: "start.noticed", Kind: Time, set: func(f *form, _ *Interview, s string) { f.Start.Noticed = incident.When(s) }},
+	{Key: "what.description", Kind: Prose},
+	{Key: "start.noticed", Kind: Time},
 	{
 		Key: "ongoing.state", Kind: Choice, Choices: []string{"active", "contained", "over", "uncertain"},
-		set: func(f *form, _ *Interview, s string) { f.Ongoing.State = incident.State(s) },
 	},
-	{Key: "severity.operation_stops", Kind: YesNo, set: func(f *form, _ *Interview, s string) { f.Severity.OperationStops = incident.Answer(s) }},
-	{Key: "severity.infrastructure", Kind: YesNo, set: func(f *form, _ *Interview, s string) { f.Severity.Infrastructure = incident.Answer(s) }},
-	{Key: "what.data_damaged", Kind: YesNo, set: func(f *form, _ *Interview, s string) { f.What.DataDamaged = incident.Answer(s) }},
-	{Key: "what.data_taken", Kind: YesNo, set: func(f *form, _ *Interview, s string) { f.What.DataTaken = incident.Answer(s) }},
-	{Key: "extent.workstations", Kind: Number, set: func(f *form, _ *Interview, s string) { f.Extent.Workstations = number(s) }},
-	{Key: "extent.servers", Kind: Number, set: func(f *form, _ *Interview, s string) { f.Extent.Servers = number(s) }},
-	{Key: "extent.spreading", Kind: YesNo, set: func(f *form, _ *Interview, s string) { f.Extent.Spreading = incident.Answer(s) }},
-	{Key: "extent.reach", Kind: YesNo, set: func(f *form, _ *Interview, s string) { f.Extent.Reach = incident.Answer(s) }},
+	{Key: "severity.operation_stops", Kind: YesNo},
+	{Key: "severity.infrastructure", Kind: YesNo},
+	{Key: "what.data_damaged", Kind: YesNo},
+	{Key: "what.data_taken", Kind: YesNo},
+	{Key: "extent.workstations", Kind: Number},
+	{Key: "extent.servers", Kind: Number},
+	{Key: "extent.spreading", Kind: YesNo},
+	{Key: "extent.reach", Kind: YesNo},
 	{Key: "systems", Kind: Names, set: setSystems},
-	{Key: "measures", Kind: List, set: func(f *form, _ *Interview, s string) { addMeasures(f, s, false) }},
-	{Key: "measures.planned", Kind: List, set: func(f *form, _ *Interview, s string) { addMeasures(f, s, true) }},
-	{Key: "start.first_trace", Kind: Time, set: func(f *form, _ *Interview, s string) { f.Start.FirstTrace = incident.When(s) }},
-	{Key: "what.malware", Kind: Names, set: func(f *form, _ *Interview, s string) { f.What.Malware = strings.Split(s, "\n") }},
-	{Key: "what.actor", set: func(f *form, _ *Interview, s string) { f.What.Actor = s }},
-	{Key: "what.traces", Kind: List, set: func(f *form, _ *Interview, s string) { f.What.Traces = strings.Split(s, "\n") }},
+	{Key: "measures", Kind: List, set: func(f *incident.Incident, _ *Interview, s string) { addMeasures(f, s, false) }},
+	{Key: "measures.planned", Kind: List, set: func(f *incident.Incident, _ *Interview, s string) { addMeasures(f, s, true) }},
+	{Key: "start.first_trace", Kind: Time},
+	{Key: "what.malware", Kind: Names},
+	{Key: "what.actor"},
+	{Key: "what.traces", Kind: List},
 	{Key: "systems.events", Kind: Events, set: setEvents},
-	{Key: "systems.location", set: func(f *form, v *Interview, s string) { v.own(f).Location = s }},
+	{Key: "systems.location", set: func(f *incident.Incident, v *Interview, s string) { v.own(f).Location = s }},
 	{Key: "data", Kind: List, set: setData},
 	{
 		Key: "tlp", Kind: Choice, Choices: []string{"TLP:CLEAR", "TLP:GREEN", "TLP:AMBER", "TLP:AMBER+STRICT", "TLP:RED"},
-		set: func(f *form, _ *Interview, s string) { f.TLP = incident.TLP(s) },
 	},
-	{Key: "contact.constituent", Kind: YesNo, set: func(f *form, _ *Interview, s string) { f.Contact.Constituent = incident.Answer(s) }},
-	{Key: "contact.critical", Kind: YesNo, set: func(f *form, _ *Interview, s string) { f.Contact.Critical = incident.Answer(s) }},
-	{Key: "contact.name", asked: named, set: func(f *form, _ *Interview, s string) { f.Contact.Name = s }},
-	{Key: "contact.organisation", asked: named, set: func(f *form, _ *Interview, s string) { f.Contact.Organisation = s }},
-	{Key: "contact.consent", Kind: YesNo, asked: named, set: func(f *form, _ *Interview, s string) { f.Contact.Consent = incident.Answer(s) == incident.Yes }},
+	{Key: "contact.constituent", Kind: YesNo},
+	{Key: "contact.critical", Kind: YesNo},
+	{Key: "contact.name", asked: named},
+	{Key: "contact.organisation", asked: named},
+	{Key: "contact.consent", Kind: YesNo, asked: named},
 }
 
 // named tells whether name and organisation are asked: of members and of those who run what the country needs.
@@ -97,10 +93,31 @@ func named(f *incident.Incident) bool {
 	return f.Contact.Constituent == incident.Yes || f.Contact.Critical == incident.Yes
 }
 
-// number reads what understand has let through.
-func number(s string) int {
-	n, _ := strconv.Atoi(s) //nolint:errcheck // digits, few enough
-	return n
+// fill sets the field of the form that a question is named for.
+func (q *Question) fill(f *incident.Incident, v *Interview, value string) {
+	if q.set != nil {
+		q.set(f, v, value)
+		return
+	}
+	field := reflect.ValueOf(f).Elem()
+	for part := range strings.SplitSeq(q.Key, ".") {
+		inner := 0
+		for name := ""; name != part; inner++ {
+			name, _, _ = strings.Cut(field.Type().Field(inner).Tag.Get("json"), ",")
+		}
+		field = field.Field(inner - 1)
+	}
+	switch field.Kind() {
+	case reflect.Bool:
+		field.SetBool(value == string(incident.Yes))
+	case reflect.Int:
+		n, _ := strconv.Atoi(value) //nolint:errcheck // understand has let it through
+		field.SetInt(int64(n))
+	case reflect.Slice:
+		field.Set(reflect.ValueOf(strings.Split(value, "\n")))
+	default:
+		field.SetString(value)
+	}
 }
 
 // setSystems adds a system for each name, address or web address.
