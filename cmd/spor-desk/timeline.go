@@ -90,7 +90,6 @@ func runTimeline(ctx context.Context, o *timelineOptions, inputs []string, s cli
 		return err
 	}
 	r.Formats = append(webForms(ctx, sources), r.Formats...)
-	collectSeldom()
 	p := newProgress(s.Err, o.quiet)
 	err = writeTimeline(ctx, o, &reading{Reader: r, sources: sources, dir: dir, progress: p}, format, s.Out)
 	p.end()
@@ -276,6 +275,7 @@ func (r *reading) summarise(ctx context.Context, w io.Writer) error {
 }
 
 func (r *reading) writeEvents(ctx context.Context, format *export.Format, w io.Writer) error {
+	collectSeldom()
 	sorter := timeline.NewSorter(timeline.SorterOptions{Dir: r.dir})
 	defer sorter.Close()
 	taken := int64(0)
