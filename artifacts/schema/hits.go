@@ -3,7 +3,6 @@ package schema
 import (
 	"encoding/binary"
 	"iter"
-	"maps"
 	"slices"
 
 	"spor/artifacts"
@@ -36,7 +35,18 @@ func (h *hits) none() bool { return len(h.lists) == 0 }
 func (h *hits) of(pattern int32) bool { return h.lists[pattern] != nil }
 
 // patterns are those that have hits, in order.
-func (h *hits) patterns() []int32 { return slices.Sorted(maps.Keys(h.lists)) }
+func (h *hits) patterns() []int32 {
+	sorted := make([]int, 0, len(h.lists)) // of ints, for which there is sorting code already
+	for p := range h.lists {
+		sorted = append(sorted, int(p))
+	}
+	slices.Sort(sorted)
+	all := make([]int32, len(sorted))
+	for i, p := range sorted {
+		all[i] = int32(p)
+	}
+	return all
+}
 
 func (h *hits) add(one hit) {
 	if h.lists == nil {

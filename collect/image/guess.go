@@ -1,7 +1,7 @@
 package image
 
 import (
-	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -83,7 +83,7 @@ func windowsFolders(h *artifacts.Host, t windowsTree) {
 			h.Users = append(h.Users, artifacts.User{Name: own.name, ID: own.sid, Home: t.host(at)})
 		}
 	}
-	slices.SortStableFunc(h.Users, func(a, b artifacts.User) int { return strings.Compare(a.Name, b.Name) })
+	sort.SliceStable(h.Users, func(i, j int) bool { return h.Users[i].Name < h.Users[j].Name }) // less code than a generic one
 }
 
 // builtIn are the accounts that have a profile in the system's own folder. Their SIDs are fixed ("Well-known SIDs",
