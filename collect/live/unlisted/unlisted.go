@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package unlisted finds names that a file system holds and the system does not list: what a changed kernel leaves out of
 // getdents(2), as rootkits do with their files.
 //
