@@ -136,7 +136,16 @@ func (t *turning) to(s *Stamp) (years int) {
 	if t.last.Month != 0 {
 		years = roll(&t.last, s)
 	}
-	switch first := s.Month == time.January && s.Day == 1 && s.Clock < time.Hour; {
+	if years != 0 || t.before.Month != 0 {
+		years = t.anew(s, years)
+	}
+	t.last = *s
+	return years
+}
+
+func (t *turning) anew(s *Stamp, years int) int {
+	first := s.Month == time.January && s.Day == 1 && s.Clock < time.Hour
+	switch {
 	case years == 1 && first:
 		t.before = t.last
 	case t.before.Month != 0 && !first:
@@ -145,7 +154,6 @@ func (t *turning) to(s *Stamp) (years int) {
 		}
 		t.before = Stamp{}
 	}
-	t.last = *s
 	return years
 }
 

@@ -93,7 +93,9 @@ func (j *JSONLog) read(e *Entry) {
 			e.Add(name, value)
 			fallthrough
 		default:
-			first, many = value, many[:0]
+			if first = value; len(many) > 0 {
+				many = many[:0]
+			}
 		}
 		if path == j.Say {
 			e.Message = value
