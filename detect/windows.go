@@ -158,11 +158,12 @@ var fetchingWindows = regexp.MustCompile(`(?i)powershell[^|]*\s-e(nc?|ncodedcomm
 
 // commandLine is the command of an entry, and those of a task's actions.
 func commandLine(r Record) string {
-	all := r.Text("command")
+	var all strings.Builder
+	all.WriteString(r.Text("command"))
 	for _, a := range r.Records("actions") {
-		all += "\n" + a.Text("command") + " " + a.Text("arguments")
+		all.WriteString("\n" + a.Text("command") + " " + a.Text("arguments"))
 	}
-	return strings.TrimSpace(all)
+	return strings.TrimSpace(all.String())
 }
 
 func runsFetching(r Record, f *Finding) bool {

@@ -255,23 +255,24 @@ func (t *trial) works() string {
 }
 
 func (t *trial) String() string {
-	line := fmt.Sprintf("%-9s %-36s", t.works(), t.source)
+	var line strings.Builder
+	fmt.Fprintf(&line, "%-9s %-36s", t.works(), t.source)
 	for _, part := range []struct {
 		n    int
 		what string
 	}{{t.records, "records"}, {t.files, "files"}, {t.absent, "absent"}, {t.refused, "not had"}} {
 		if part.n > 0 {
-			line += fmt.Sprintf(" %d %s,", part.n, part.what)
+			fmt.Fprintf(&line, " %d %s,", part.n, part.what)
 		}
 	}
-	line += fmt.Sprintf(" %d ms", t.took.Milliseconds())
+	fmt.Fprintf(&line, " %d ms", t.took.Milliseconds())
 	if len(t.methods) > 0 {
-		line += ", by " + strings.Join(t.methods, " and ")
+		line.WriteString(", by " + strings.Join(t.methods, " and "))
 	}
 	if t.reason != "" {
-		line += ": " + t.reason
+		line.WriteString(": " + t.reason)
 	}
-	return line
+	return line.String()
 }
 
 // try runs the live collectors of a triage and the definitions it requires.

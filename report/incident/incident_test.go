@@ -149,8 +149,7 @@ func TestTexts(t *testing.T) {
 }
 
 func fields(typ reflect.Type, path string, yield func(string)) {
-	for i := range typ.NumField() {
-		f := typ.Field(i)
+	for f := range typ.Fields() {
 		name := strings.TrimPrefix(path+"."+fieldName(f), ".")
 		yield(name)
 		inner := f.Type

@@ -2,6 +2,7 @@ package incident
 
 import (
 	"encoding/json"
+	"maps"
 	"reflect"
 	"strings"
 
@@ -48,17 +49,15 @@ var valueSchemas = map[reflect.Type]map[string]any{
 func schemaOf(t reflect.Type, field string) map[string]any {
 	s := map[string]any{}
 	if value, ok := valueSchemas[t]; ok {
-		for name, v := range value {
-			s[name] = v
-		}
+		maps.Copy(s, value)
 	} else {
 		switch t.Kind() {
 		case reflect.Struct:
 			s["type"], s["additionalProperties"] = "object", false
 			properties := map[string]any{}
-			for i := range t.NumField() {
-				name := fieldName(t.Field(i))
-				properties[name] = schemaOf(t.Field(i).Type, strings.TrimPrefix(field+"."+name, "."))
+			for f := range t.Fields() {
+				name := fieldName(f)
+				properties[name] = schemaOf(f.Type, strings.TrimPrefix(field+"."+name, "."))
 			}
 			s["properties"] = properties
 		case reflect.Slice:

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"maps"
 )
 
 // wal is a write-ahead log: pages that were written after those of the file (fileformat2.html, 4).
@@ -67,9 +68,7 @@ func readWAL(log io.ReaderAt, size int64) (*wal, error) {
 		pending[binary.BigEndian.Uint32(frame)] = at + frameHead
 		if pages := binary.BigEndian.Uint32(frame[4:]); pages != 0 { // the end of a transaction
 			w.pages = pages
-			for page, at := range pending {
-				w.frames[page] = at
-			}
+			maps.Copy(w.frames, pending)
 			clear(pending)
 		}
 	}

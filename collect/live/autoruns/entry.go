@@ -305,7 +305,7 @@ func (c *collector) compare(e *Entry, own string, u *user) {
 
 // services finds the files of drivers by the names of their services.
 func (c *collector) services(e *Entry, names string) {
-	for _, name := range strings.Fields(names) {
+	for name := range strings.FieldsSeq(names) {
 		k, err := winapi.ReadKey(c.host.Registry, artifacts.Path(`HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\`+name))
 		image := k.String("imagepath")
 		if err == nil && image == "" {

@@ -48,19 +48,20 @@ func TestCommand(t *testing.T) {
 		x := New(t.Context(), made())
 		var got []string
 		for _, f := range x.Command(tt.command, x.Variables(`C:\Users\Jón`)) {
-			s := string(f.Path)
+			var s strings.Builder
+			s.WriteString(string(f.Path))
 			for _, flag := range []struct {
 				set  bool
 				name string
 			}{{f.Gone, " missing"}, {f.Temporary, " temporary"}, {f.Error != "", " error"}} {
 				if flag.set {
-					s += flag.name
+					s.WriteString(flag.name)
 				}
 			}
 			if !f.Gone && f.Error == "" && f.SHA256 == "" {
-				s += " without hash"
+				s.WriteString(" without hash")
 			}
-			got = append(got, s)
+			got = append(got, s.String())
 		}
 		if g := strings.Join(got, "; "); g != tt.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", tt.command, g, tt.want)

@@ -185,7 +185,7 @@ func TestOracleDamaged(t *testing.T) {
 	for _, l := range []layout{{}, {keyed: true, compact: true, pack: packedZstd}} {
 		samples = append(samples, journalOf(t, l, 1000))
 	}
-	for _, name := range strings.Fields(os.Getenv("SPOR_JOURNALS")) {
+	for name := range strings.FieldsSeq(os.Getenv("SPOR_JOURNALS")) {
 		b, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

@@ -140,8 +140,8 @@ func third(s string) bool {
 
 func word(s string) (first, rest string) {
 	s = strings.TrimLeft(s, " ")
-	if at := strings.IndexByte(s, ' '); at >= 0 {
-		return s[:at], strings.TrimLeft(s[at+1:], " ")
+	if before, after, ok := strings.Cut(s, " "); ok {
+		return before, strings.TrimLeft(after, " ")
 	}
 	return s, ""
 }

@@ -54,7 +54,7 @@ func TestPacked(t *testing.T) {
 	if got, err := io.ReadAll(flate.NewReader(bytes.NewReader(data))); err != nil || string(got) != want {
 		t.Errorf("words.z is not what the folder has (%v): go test ./cmd/spor/internal/interview -run Packed -update", err)
 	}
-	for _, line := range strings.Split(want, "\n") {
+	for line := range strings.SplitSeq(want, "\n") {
 		name, _, ok := strings.Cut(strings.TrimLeft(line, "\f"), ": ")
 		field, _, _ := strings.Cut(name, ".")
 		if _, known := reflect.TypeFor[Words]().FieldByName(field); line != "" && !strings.HasPrefix(line, "  ") && (!ok || !known) {
