@@ -38,7 +38,7 @@ func (p *Page) Write(ctx context.Context, w io.Writer) error {
 	if !ok {
 		return fmt.Errorf("no language is called %q: is, nb or en", p.Language)
 	}
-	viewer, err := newViewer(ctx, p.Hosts)
+	viewer, err := newViewer(ctx, p.Hosts, maxEvents)
 	if err != nil {
 		return err
 	}

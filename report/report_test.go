@@ -171,7 +171,7 @@ func events(hostile string) []byte {
 		for i := range (day*day)%23 + 1 {
 			add(timeline.Event{Time: at.Add(time.Duration(i) * time.Second), Desc: timeline.DescModified, Type: "syslog:line", Message: fmt.Sprintf("[sshd, pid: %d] Failed password for root%s", 800+i, hostile), Source: log})
 		}
-		for i := range (day + 40) * (day + 40) {
+		for i := range (day + 40) * 4 {
 			add(timeline.Event{Time: at.Add(time.Duration(i) * time.Second), Desc: timeline.DescModified, Type: "fs:stat", Message: "/srv/file Type: file", Source: file})
 		}
 	}

@@ -82,17 +82,17 @@ func newPacker() *packer {
 	}
 }
 
-// newViewer packs the timelines of the hosts into one. Where there are too many events, the oldest times of files stay
+// newViewer packs the timelines of the hosts into one. Where there are more events than most, the oldest times of files stay
 // out first, then the oldest records; those that a finding points at stay in.
-func newViewer(ctx context.Context, hosts []*Input) (*viewer, error) {
+func newViewer(ctx context.Context, hosts []*Input, most int64) (*viewer, error) {
 	p := newPacker()
 	var records, files int64
 	for _, in := range hosts {
 		records += in.Timeline.Events - in.Timeline.Files
 		files += in.Timeline.Files
 	}
-	keepRecords := min(records, maxEvents)
-	keepFiles := min(files, maxEvents-keepRecords)
+	keepRecords := min(records, most)
+	keepFiles := min(files, most-keepRecords)
 	p.records, p.files = records-keepRecords, files-keepFiles // to pass over
 	tied := newTied(hosts)
 	n := 0
