@@ -9,8 +9,13 @@ import (
 // which the zone's clocks showed that.
 func TestZoneChanges(t *testing.T) {
 	for _, tt := range []struct{ zone, from string }{
-		{"Europe/Oslo", "2026-03-29 01:00:00"}, {"Europe/Oslo", "2026-10-25 01:00:00"}, {"America/St_Johns", "2007-10-28 00:00:00"}, {"America/St_Johns", "2007-03-11 00:00:00"},
-		{"Australia/Lord_Howe", "2026-04-05 01:00:00"}, {"Pacific/Apia", "2011-12-29 22:00:00"}, {"Asia/Kathmandu", "1985-12-31 23:00:00"},
+		{"Europe/Oslo", "2026-03-29 01:00:00"},
+		{"Europe/Oslo", "2026-10-25 01:00:00"},
+		{"America/St_Johns", "2007-10-28 00:00:00"},
+		{"America/St_Johns", "2007-03-11 00:00:00"},
+		{"Australia/Lord_Howe", "2026-04-05 01:00:00"},
+		{"Pacific/Apia", "2011-12-29 22:00:00"},
+		{"Asia/Kathmandu", "1985-12-31 23:00:00"},
 	} {
 		location, err := time.LoadLocation(tt.zone)
 		if err != nil {
