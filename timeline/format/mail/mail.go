@@ -95,11 +95,10 @@ func eximSure(line string) bool {
 }
 
 func exim(e *textlog.Entry) {
-	host, pid, said := collected(e.Text[:e.At])
+	said := strings.TrimSpace(e.Words())
+	host, pid, _ := collected(e.Text[:e.At])
 	if host == "" { // the collector's own date may come first
-		host, pid, said = collected(strings.TrimSpace(e.Words()))
-	} else {
-		said = strings.TrimSpace(e.Words())
+		host, pid, said = collected(said)
 	}
 	e.Add("hostname", host)
 	e.Digits("pid", pid)
