@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,8 +27,9 @@ type terminal struct {
 	master *os.File
 	cmd    *exec.Cmd
 	mu     sync.Mutex
-	screen bytes.Buffer // all that was written
-	read   int          // of it
+	screen bytes.Buffer  // all that was written
+	read   int           // of it
+	hungup chan struct{} // all was read
 }
 
 // atTerminal starts a program at a terminal of 80x24. It ends with the test.
@@ -47,7 +49,7 @@ func atTerminal(t *testing.T, env []string, name string, args ...string) *termin
 		t.Fatal(err)
 	}
 	defer slave.Close()
-	x := &terminal{t: t, master: os.NewFile(uintptr(fd), "ptmx"), cmd: exec.CommandContext(t.Context(), name, args...)}
+	x := &terminal{t: t, master: os.NewFile(uintptr(fd), "ptmx"), cmd: exec.CommandContext(t.Context(), name, args...), hungup: make(chan struct{})}
 	x.cmd.Stdin, x.cmd.Stdout, x.cmd.Stderr = slave, slave, slave
 	x.cmd.Env = append(os.Environ(), env...)
 	x.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
@@ -55,6 +57,7 @@ func atTerminal(t *testing.T, env []string, name string, args ...string) *termin
 		t.Fatal(err)
 	}
 	go func() {
+		defer close(x.hungup)
 		b := make([]byte, 4096)
 		for {
 			n, err := x.master.Read(b)
@@ -111,6 +114,7 @@ func (x *terminal) ends() int {
 	done := make(chan struct{})
 	go func() {
 		_ = x.cmd.Wait()
+		<-x.hungup
 		close(done)
 	}()
 	select {
@@ -295,20 +299,17 @@ func TestGuidedClosed(t *testing.T) {
 // TestGuidedInterrupted: Ctrl-C during the collection asks once; Enter goes on, yes ends it in a valid bundle.
 func TestGuidedInterrupted(t *testing.T) {
 	program, out, private := guidedKit(t, "en")
-	fifo := filepath.Join(t.TempDir(), "slow")
-	if err := os.Mkdir(fifo, 0o700); err != nil {
+	slow := filepath.Join(t.TempDir(), "slow")
+	if err := os.Mkdir(slow, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for i := range 64 { // some gigabytes of nothing, sparse: enough to be in the midst of it
-		name := filepath.Join(fifo, fmt.Sprintf("file%02d.log", i))
-		write(t, name, "x", 0o600)
-		b := make([]byte, 8<<20)
-		for j := range b {
-			b[j] = byte(j * j >> 7)
-		}
-		write(t, name, string(b), 0o600)
+	b := make([]byte, 8<<20)
+	rand.Read(b)
+	for i := range 48 { // enough to be in the midst of it
+		b[0] = byte(i) // or it is the same content again
+		write(t, filepath.Join(slow, fmt.Sprintf("file%02d.log", i)), string(b), 0o600)
 	}
-	env := append(one(out), "SPOR_ONLY=none", "SPOR_TAKE="+fifo)
+	env := append(one(out), "SPOR_ONLY=none", "SPOR_TAKE="+slow)
 	x := atTerminal(t, env, program)
 	x.types("", "", "555 0100", "go", "", "")
 	x.until("Collecting from")
