@@ -38,6 +38,7 @@ type result struct {
 	known    artifacts.Keys // of what was found
 	first    int            // the target's patterns are wanted[first:last]
 	last     int
+	listed   int // matches that are to be listed
 	outcomes []artifacts.Outcome
 	said     map[artifacts.Path]bool // paths with an outcome
 }
@@ -85,6 +86,13 @@ func (f *found) hit(ids []int, p artifacts.Path, kind artifacts.Kind) error {
 		key := key(p, want.listing, want.stream)
 		if r.known.Has(key) {
 			continue
+		}
+		if want.listing {
+			if r.listed++; r.listed > maxListed { // a full folder is not to end the walk of all others
+				f.missed[id] = true
+				f.sayOnce(id, "\x00listed", artifacts.Outcome{Path: want.text, Status: artifacts.Truncated, Reason: errListed.Error()})
+				continue
+			}
 		}
 		if f.matches++; f.matches > maxMatches {
 			return errMatches

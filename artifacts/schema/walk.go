@@ -15,6 +15,7 @@ import (
 // Limits of one walk. What they cut is an outcome.
 const (
 	maxMatches = 1_000_000
+	maxListed  = 200_000    // of one definition's listings: anybody can fill a folder for temporary files
 	maxEntries = 20_000_000 // names listed
 	maxKept    = 100_000    // names of listings kept for directories that links lead to
 	maxLinks   = 40         // followed for one path, as Linux does
@@ -23,6 +24,7 @@ const (
 
 var (
 	errMatches = fmt.Errorf("more than %d matches", maxMatches)
+	errListed  = fmt.Errorf("more than %d names: the rest is not listed", maxListed)
 	errLoop    = fmt.Errorf("more than %d links on the way: a loop", maxLinks)
 	errOutside = errors.New("the link leads to no drive of this host")
 )
