@@ -121,6 +121,9 @@ func describe(files []string, modules []release.Module, version string, at time.
 		whole.DependsOn = append(whole.DependsOn, name)
 		needs := dependency{Ref: name, DependsOn: []string{purl(release.Standard, info.GoVersion)}}
 		for _, dep := range info.Deps {
+			if dep.Replace != nil { // by what is ours: see go.mod
+				continue
+			}
 			needs.DependsOn = append(needs.DependsOn, purl(dep.Path, dep.Version))
 		}
 		for _, ref := range needs.DependsOn {
