@@ -36,7 +36,9 @@ var ErrFull = errors.New("timeline memory is used up")
 // Events of one host that are equal in time, kind, message and all fields, but not in their place, are the same record in
 // several files: a live log, an archived one, a shadow copy. They come as one, that of the first path, live before
 // recovered, which names the others in Also. Equal events of one file are never one, unless one was carved: a file that
-// says a thing twice means it, so the second there is the same as the second elsewhere.
+// says a thing twice means it, so the second there is the same as the second elsewhere. A file with a Source of its own is
+// a file of its own, whatever its path: one that was given twice, or collected from one host on two days, tells what it
+// told before.
 type Sorter struct {
 	mu      sync.Mutex
 	opts    SorterOptions
@@ -124,6 +126,7 @@ type moment struct {
 	empty bool     // rest has nothing
 	key   [10]byte // of all of it
 	spare []byte
+	told  []told // by the files of one path
 }
 
 // maxSame is how many bytes of records that tell the same are compared; beyond, which nothing but a file of one line
@@ -251,13 +254,11 @@ func (m *moment) unite(do func(record) error) error {
 // second, and so on. What is live comes before what is recovered.
 func (m *moment) occurrences() [][]int {
 	var nth [][]int
-	n := 0
 	for i := range m.ends {
-		if i > 0 && m.sameFile(m.at(i-1), m.at(i)) {
-			n++
-		} else {
-			n = 0
+		if i == 0 || !m.samePath(m.at(i-1), m.at(i)) {
+			m.told = m.told[:0]
 		}
+		n := m.before(m.at(i))
 		if n == len(nth) {
 			nth = append(nth, nil)
 		}
@@ -266,6 +267,29 @@ func (m *moment) occurrences() [][]int {
 	return nth
 }
 
-func (m *moment) sameFile(a, b record) bool {
+// told is how often a file told a thing.
+type told struct {
+	source *Source
+	times  int
+}
+
+// before is how often the file of the record told the same before it. A file's own times are told once, however often they
+// were read.
+func (m *moment) before(r record) int {
+	if _, own := r.ownPath(); own {
+		return 0
+	}
+	src := m.codec.sources[r.source()]
+	for i := range m.told {
+		if m.told[i].source == src {
+			m.told[i].times++
+			return m.told[i].times
+		}
+	}
+	m.told = append(m.told, told{source: src})
+	return 0
+}
+
+func (m *moment) samePath(a, b record) bool {
 	return m.codec.byPath(a, b) == 0 && a[22] == b[22]
 }

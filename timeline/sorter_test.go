@@ -197,6 +197,33 @@ func TestSame(t *testing.T) {
 	}
 }
 
+// TestSameGivenTwice gives a file twice, as who has two collections of one host does.
+func TestSameGivenTwice(t *testing.T) {
+	for _, few := range []bool{false, true} {
+		s := NewSorter(SorterOptions{})
+		for range 2 {
+			src := &Source{Host: "h", Path: "/var/log/syslog", few: few}
+			for offset := range int64(3) {
+				message := "/var/log/syslog twice"
+				if offset == 2 || few {
+					message += fmt.Sprint(" ", offset)
+				}
+				s.Add(&Event{Time: at, Type: "t", Message: message, Source: src, Offset: offset})
+			}
+		}
+		var offsets []int64
+		for e, err := range s.Events() {
+			if err != nil || len(e.Also) != 0 {
+				t.Fatalf("%+v, %v", e, err)
+			}
+			offsets = append(offsets, e.Offset)
+		}
+		if want := []int64{0, 1, 2}; !slices.Equal(offsets, want) {
+			t.Errorf("few %v: records at %v, want %v", few, offsets, want)
+		}
+	}
+}
+
 // TestSameManyAtOnce puts more into one moment than memory holds.
 func TestSameManyAtOnce(t *testing.T) {
 	const n = 20_000
