@@ -78,7 +78,8 @@ func (n *inode) data() fork {
 	return f
 }
 
-// attributes is the second fork; false where there is none.
+// attributeFork is the second one; false where there is none, or nothing in it: the kernel makes room for attributes with a
+// new file, and leaves a map without runs when there were some and none is left (xfs_inode_hasattr).
 func (n *inode) attributeFork() (fork, bool) {
 	at := n.core + int(n.raw[82])*8
 	if at == n.core || at >= len(n.raw) {
@@ -88,7 +89,7 @@ func (n *inode) attributeFork() (fork, bool) {
 	if n.flags2&bigExtents != 0 {
 		f.count = uint64(be.Uint32(n.raw[76:]))
 	}
-	return f, true
+	return f, f.format != inRuns || f.count > 0
 }
 
 func (n *inode) kind() artifacts.Kind { return tree.Kind(n.mode) }

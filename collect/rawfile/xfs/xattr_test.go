@@ -25,6 +25,16 @@ func TestLeafOfTheSame(t *testing.T) {
 	}
 }
 
+// TestRoomForAttributes holds that room for attributes with none in it is no damage: kernels of today
+// leave it on every file.
+func TestRoomForAttributes(t *testing.T) {
+	n := &inode{number: 132, raw: make([]byte, 512), core: 176}
+	n.raw[82], n.raw[83] = 24, inRuns
+	if attrs, err := (&Volume{block: 4096, size: 1 << 30, r: zeros{}}).attributes(n); len(attrs) > 0 || err != nil {
+		t.Errorf("%v, %v, want neither attributes nor an error", attrs, err)
+	}
+}
+
 // TestEndOfTheLargest holds that the last run of a file of the greatest size is read, whose end no number of bytes has.
 func TestEndOfTheLargest(t *testing.T) {
 	v := &Volume{block: 4096, size: 1 << 30, r: zeros{}}

@@ -315,6 +315,9 @@ func judge(t *testing.T, tr *tree.Tree, p artifacts.Path, kind artifacts.Kind, w
 		if runs, whole, err := f.(artifacts.SparseFile).Extents(1 << 20); err != nil || !whole || p == "/sparse" && len(runs) != 1 {
 			t.Errorf("%s: %d runs, %v, %v", p, len(runs), whole, err)
 		}
+		if _, err := f.(artifacts.DetailedFile).Details(); err != nil {
+			t.Errorf("%s: attributes: %v", p, err)
+		}
 	}
 }
 
