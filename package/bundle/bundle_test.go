@@ -405,6 +405,7 @@ func TestSafeNames(t *testing.T) {
 		{"/trailing. ", "files/trailing.%20"},
 		{`/back\slash`, "files/back%5Cslash"},
 		{"/þorn", "files/%C3%BEorn"},
+		{"/aſſſ.txt", "files/a%C5%BF%C5%BF%C5%BF.txt"}, // shorter in upper case
 	} {
 		got := safeName(artifacts.Path(c.origin))
 		if got != c.want {
@@ -414,7 +415,7 @@ func TestSafeNames(t *testing.T) {
 			t.Errorf("%q: %q is not valid", c.origin, got)
 		}
 	}
-	for _, bad := range []string{"../x", "/x", "files/../x", "files/CON", "a\\b", "files/x:y", "files/x.", "", "files//x", "files/þ", strings.Repeat("a", 500)} {
+	for _, bad := range []string{"../x", "/x", "files/../x", "files/CON", "a\\b", "files/x:y", "files/x.", "", "files//x", "files/þ", "aſſſ", strings.Repeat("a", 500)} {
 		if validName(bad) {
 			t.Errorf("%q passes for a valid name", bad)
 		}
@@ -422,7 +423,7 @@ func TestSafeNames(t *testing.T) {
 }
 
 func FuzzSafeName(f *testing.F) {
-	for _, s := range []string{"/var/log/x", `C:\x`, "/\xff", "//", "", "/" + strings.Repeat("long/", 99), "/" + strings.Repeat("þ", 99)} {
+	for _, s := range []string{"/var/log/x", `C:\x`, "/\xff", "//", "", "/" + strings.Repeat("long/", 99), "/" + strings.Repeat("þ", 99), "/aſſſ"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

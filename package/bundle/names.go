@@ -101,12 +101,13 @@ func reserved(s string) bool {
 	if len(device) < 3 || len(device) > len("CONOUT$") {
 		return false
 	}
-	stem = strings.ToUpper(stem)
-	switch stem[:len(device)] {
+	whole := len(device) == len(stem)
+	device = strings.ToUpper(device) // may be shorter: ſ becomes S
+	switch device {
 	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$":
 		return true
 	}
-	return len(stem) == 4 && (strings.HasPrefix(stem, "COM") || strings.HasPrefix(stem, "LPT")) && stem[3] >= '0' && stem[3] <= '9'
+	return whole && len(device) == 4 && (strings.HasPrefix(device, "COM") || strings.HasPrefix(device, "LPT")) && device[3] >= '0' && device[3] <= '9'
 }
 
 // validName tells whether a name found in a bundle is one that this package writes: the only kind that is extracted.
