@@ -36,6 +36,12 @@ func Call(p *windows.LazyProc, args ...uintptr) (r uintptr, last windows.Errno, 
 	return r, last, nil
 }
 
+// Held gives the pointer it is given, to what then is on no stack: stacks move. It is for arguments that are put together
+// before they are passed to Call; who does so keeps what they point to alive until then.
+//
+//go:uintptrescapes
+func Held(p uintptr) uintptr { return p }
+
 // UTF16 gives WTF-8 as the NUL-terminated UTF-16 that calls take.
 func UTF16(s string) (*uint16, error) {
 	u := append(Encode(s), 0)

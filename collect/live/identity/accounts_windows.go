@@ -48,8 +48,8 @@ type userInfo struct {
 func (a asker) users(groups []Group) []Account {
 	known := map[string]*Account{}
 	var all []*Account
-	err := enumerate(func(buf **byte, read, total, resume *uint32) (uintptr, error) {
-		err := windows.NetUserEnum(nil, 3, 0, buf, listSize, read, total, resume)
+	err := enumerate(func(buf **byte, read, total *uint32, resume *uintptr) (uintptr, error) {
+		err := windows.NetUserEnum(nil, 3, 0, buf, listSize, read, total, (*uint32)(unsafe.Pointer(resume)))
 		return errno(err)
 	}, func(u *userInfo) {
 		account := localAccount(u, a.h.Clock.Now)
@@ -107,7 +107,7 @@ func localAccount(u *userInfo, now time.Time) Account {
 // groups gives the local groups with their members, each as "SID name", the name where somebody knows it.
 func (a asker) groups() []Group {
 	var all []Group
-	err := enumerate(func(buf **byte, read, total, resume *uint32) (uintptr, error) {
+	err := enumerate(func(buf **byte, read, total *uint32, resume *uintptr) (uintptr, error) {
 		r, _, err := winapi.Call(procNetLocalGroupEnum, 0, 1, uintptr(unsafe.Pointer(buf)), listSize,
 			uintptr(unsafe.Pointer(read)), uintptr(unsafe.Pointer(total)), uintptr(unsafe.Pointer(resume)))
 		return r, err
@@ -134,7 +134,7 @@ func (a asker) groups() []Group {
 
 func members(group *uint16) ([]string, error) {
 	var all []string
-	err := enumerate(func(buf **byte, read, total, resume *uint32) (uintptr, error) {
+	err := enumerate(func(buf **byte, read, total *uint32, resume *uintptr) (uintptr, error) {
 		r, _, err := winapi.Call(procNetLocalGroupGetMembers, 0, uintptr(unsafe.Pointer(group)), 0, uintptr(unsafe.Pointer(buf)), listSize,
 			uintptr(unsafe.Pointer(read)), uintptr(unsafe.Pointer(total)), uintptr(unsafe.Pointer(resume)))
 		return r, err
@@ -152,9 +152,10 @@ func memberSID(member string) string {
 	return sid
 }
 
-// enumerate calls one of the NetXxxEnum functions until it has given all, and add for every record.
-func enumerate[T any](call func(buf **byte, read, total, resume *uint32) (uintptr, error), add func(*T)) error {
-	var resume uint32
+// enumerate calls one of the NetXxxEnum functions until it has given all, and add for every record. The resume handle is
+// a DWORD_PTR for groups and their members, and a DWORD for users.
+func enumerate[T any](call func(buf **byte, read, total *uint32, resume *uintptr) (uintptr, error), add func(*T)) error {
+	var resume uintptr
 	count := 0
 	for range rounds {
 		var buf *byte

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"time"
 	"unsafe"
@@ -64,6 +65,9 @@ func collect(ctx context.Context, h *artifacts.Host, rec artifacts.Recorder) err
 		if err == nil && len(all) == 0 {
 			rec.Note(artifacts.Outcome{Status: artifacts.Absent, Reason: s.name + ": the system lists none"})
 		}
+		if len(all) >= maxRows {
+			rec.Note(artifacts.Outcome{Status: artifacts.Truncated, Reason: fmt.Sprintf("%s: %d were read, and no more", s.name, maxRows)})
+		}
 		for _, r := range all {
 			if err := errors.Join(ctx.Err(), rec.Record(r)); err != nil {
 				return err
@@ -107,24 +111,34 @@ type (
 	}
 )
 
+// An answer is what a call fills in. The resume handle is a DWORD of most functions, a DWORD_PTR of NetFileEnum.
+type answer struct {
+	buf         *byte
+	read, total uint32
+	resume      uintptr
+}
+
 // list calls one of the functions that give all rows at once, and has row read each.
+//
+//go:uintptrescapes
 func list(proc *windows.LazyProc, size uintptr, row func(unsafe.Pointer), args ...uintptr) error {
-	var buf *byte
-	var read, total, resume uint32
-	args = append(args, uintptr(unsafe.Pointer(&buf)), noLimit, uintptr(unsafe.Pointer(&read)), uintptr(unsafe.Pointer(&total)), uintptr(unsafe.Pointer(&resume)))
+	var a answer
+	args = append(args, winapi.Held(uintptr(unsafe.Pointer(&a.buf))), noLimit,
+		uintptr(unsafe.Pointer(&a.read)), uintptr(unsafe.Pointer(&a.total)), uintptr(unsafe.Pointer(&a.resume)))
 	r, _, err := winapi.Call(proc, args...)
+	runtime.KeepAlive(&a)
 	if err != nil {
 		return err
 	}
 	if r != 0 {
 		return windows.Errno(r)
 	}
-	if buf == nil {
+	if a.buf == nil {
 		return nil
 	}
-	defer windows.NetApiBufferFree(buf)
-	for i := range min(read, maxRows) {
-		row(unsafe.Add(unsafe.Pointer(buf), uintptr(i)*size))
+	defer windows.NetApiBufferFree(a.buf)
+	for i := range min(a.read, maxRows) {
+		row(unsafe.Add(unsafe.Pointer(a.buf), uintptr(i)*size))
 	}
 	return nil
 }

@@ -110,17 +110,12 @@ func (o *Object) Release() {
 	}
 }
 
-// held gives the pointer it is given, to what then is on no stack: stacks move.
-//
-//go:uintptrescapes
-func held(p uintptr) uintptr { return p }
-
 // Object calls a method whose last argument returns an object.
 //
 //go:uintptrescapes
 func (o *Object) Object(method int, args ...uintptr) (*Object, error) {
 	var out *Object
-	err := o.Call(method, append(args, held(uintptr(unsafe.Pointer(&out))))...)
+	err := o.Call(method, append(args, winapi.Held(uintptr(unsafe.Pointer(&out))))...)
 	runtime.KeepAlive(&out)
 	if err == nil && out == nil {
 		err = errNoObject
