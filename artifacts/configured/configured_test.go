@@ -40,6 +40,7 @@ func TestPlaces(t *testing.T) {
 		{"logrotate", "/etc/logrotate.conf", "include /etc/lr.d\n/data/a/*.log \"/data/b c.log\" {\n weekly\n olddir /data/old\n postrotate\n  /usr/bin/kill /x\n endscript\n}\n/data/z.log\n{\n}\n", "configuration /etc/lr.d/*|configuration /etc/lr.d|log /data/a/*.log|log /data/b c.log|log /data/old/*|log /data/z.log"},
 		{"mysql", "/etc/my.cnf", "[mysqld]\nlog-error = /data/m.err\nslow_query_log_file=/data/slow.log\n!includedir /etc/m.d/\n", "log /data/m.err|log /data/slow.log|configuration /etc/m.d//*"},
 		{"postgresql", "/etc/postgresql/15/main/postgresql.conf", "data_directory = '/data/pg'\t# x\nlog_directory = 'logs'\nhba_file = '/etc/hba.conf'\n", "log /etc/hba.conf|log /data/pg/logs/*"},
+		{"postgresql", "/etc/postgresql/15/main/postgresql.conf", "include_dir = 'conf.d'\t\t# include files ending in '.conf' from\ninclude_dir my.d # x\nlog_directory = 'a#b' # of 'it'\n", "configuration conf.d/*|configuration my.d/*|log /etc/postgresql/15/main/a#b/*"},
 		{"mongodb", "/etc/mongod.conf", "systemLog:\n  path: /data/mongo.log\n", "log /data/mongo.log"},
 		{"ssh", "/etc/ssh/sshd_config", "AuthorizedKeysFile .ssh/ak %h/.k2 /etc/keys/%u none\nInclude /etc/ssh/x.d/*\n", "log %%users.homedir%%/.ssh/ak|log %%users.homedir%%/.k2|log /etc/keys/%%users.username%%|configuration /etc/ssh/x.d/*"},
 		{"samba", "/etc/samba/smb.conf", "log file = /data/smb/log.%m\n", "log /data/smb/log.*"},
@@ -57,6 +58,27 @@ func TestPlaces(t *testing.T) {
 		if strings.Join(got, "|") != tt.want {
 			t.Errorf("%s: %s\n got %s\nwant %s", tt.product, tt.text, strings.Join(got, "|"), tt.want)
 		}
+	}
+}
+
+// TestIncludedOfPostgres holds that what is relative in an included file is so to the data the first file names, of each
+// cluster its own.
+func TestIncludedOfPostgres(t *testing.T) {
+	i := slices.IndexFunc(configured.Products, func(p configured.Product) bool { return p.Name == "postgresql" })
+	scope := &configured.Scope{Vars: map[string]string{}}
+	var got []string
+	for _, f := range [][2]string{
+		{"/etc/postgresql/15/main/postgresql.conf", "data_directory = '/data/15'\n"},
+		{"/etc/postgresql/16/main/postgresql.conf", "data_directory = '/data/16'\n"},
+		{"/etc/postgresql/15/main/conf.d/log.conf", "log_directory = 'pg_log'\n"},
+	} {
+		scope.File = artifacts.Path(f[0])
+		for p := range configured.Products[i].Parse(scope, f[1]) {
+			got = append(got, p.Pattern)
+		}
+	}
+	if want := []string{"/data/15/log/*", "/data/16/log/*", "/data/15/pg_log/*"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

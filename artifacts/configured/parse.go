@@ -1,6 +1,7 @@
 package configured
 
 import (
+	"cmp"
 	"iter"
 	"path"
 	"regexp"
@@ -160,7 +161,7 @@ func folder(kind Kind, key string) func(*Scope, string) iter.Seq[Place] {
 				if !ok || rest == "" || !strings.ContainsAny(rest[:1], " \t=:") {
 					continue
 				}
-				if dir := strings.Trim(rest, " \t=:'\""); dir != "" && !yield(Place{kind, schema.Quote(dir) + "/*"}) {
+				if dir := setting(rest); dir != "" && !yield(Place{kind, schema.Quote(dir) + "/*"}) {
 					return
 				}
 			}
@@ -168,17 +169,30 @@ func folder(kind Kind, key string) func(*Scope, string) iter.Seq[Place] {
 	}
 }
 
-// postgresql reads where the server logs, relative to its data. www.postgresql.org/docs/current/runtime-config-logging.html.
+// setting is what stands behind a key: up to the quote that closes it, or to a comment.
+func setting(rest string) string {
+	rest = strings.TrimLeft(rest, " \t=:")
+	if rest != "" && strings.ContainsAny(rest[:1], `'"`) {
+		value, _, _ := strings.Cut(rest[1:], rest[:1])
+		return value
+	}
+	value, _, _ := strings.Cut(rest, "#")
+	return strings.TrimRight(value, " \t'\"")
+}
+
+// postgresql reads where the server logs, relative to its data, which the file above an included one may have told.
+// www.postgresql.org/docs/current/runtime-config-logging.html.
 func postgresql(s *Scope, text string) iter.Seq[Place] {
-	set := map[string]string{"data_directory": path.Dir(string(s.File)), "log_directory": "log"}
+	here := path.Dir(string(s.File))
+	set := map[string]string{"data_directory": cmp.Or(s.Vars["data of "+here], s.Vars["data of "+path.Dir(here)], here), "log_directory": "log"}
 	for line := range lines(text, "#") {
-		key, value, _ := strings.Cut(line, "=")
+		key, rest, _ := strings.Cut(line, "=")
 		key = strings.TrimSpace(key)
-		value, _, _ = strings.Cut(value, "#")
-		if value = strings.Trim(value, " \t'"); value != "" && set[key] != "" {
+		if value := setting(rest); value != "" && set[key] != "" {
 			set[key] = value
 		}
 	}
+	s.set("data of "+here, set["data_directory"])
 	return func(yield func(Place) bool) {
 		dir := set["log_directory"]
 		if !strings.HasPrefix(dir, "/") {
