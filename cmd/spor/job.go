@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -67,6 +68,9 @@ type job struct {
 
 // prepare reads and checks all that was asked for. It touches nothing of the host and writes nothing.
 func prepare(o *collectOptions, now time.Time) (*job, error) {
+	if err := nameless(o); err != nil {
+		return nil, err
+	}
 	j := &job{opts: o, began: now}
 	k, signer, err := loadKit(o.kit, now)
 	if err != nil {
@@ -125,6 +129,28 @@ func prepare(o *collectOptions, now time.Time) (*job, error) {
 		return nil, cli.Fail(cli.Usage, "name a folder that can be written to with --out, such as a USB stick", err)
 	}
 	return j, nil
+}
+
+// nameless refuses options that name a file or a place and are empty, which is what a script makes of a variable that is
+// not set: no root would be the running host, nothing to take all of it.
+func nameless(o *collectOptions) error {
+	empty := func(option string) error {
+		return cli.Fail(cli.Usage, "is a variable of a script not set? leave the option out where it is not wanted", errors.New("--"+option+" names nothing"))
+	}
+	for _, list := range []struct {
+		option string
+		values []string
+	}{{"recipient", o.recipients}, {"definitions", o.definitions}, {"take", o.take}, {"sample", o.samples}, {"out", o.out}} {
+		if slices.Contains(list.values, "") {
+			return empty(list.option)
+		}
+	}
+	for _, option := range []string{"kit", "root", "image", "incident"} {
+		if slices.Contains(o.given, "--"+option+"=") {
+			return empty(option)
+		}
+	}
+	return nil
 }
 
 var caseName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$`)
