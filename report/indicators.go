@@ -53,6 +53,7 @@ func Indicators(hosts []*Input) []Indicator {
 				g.own[own.Unmap()] = true
 			}
 		}
+		g.names = ownDomains(in)
 		g.host(in)
 	}
 	slices.SortStableFunc(g.list, func(a, b Indicator) int {
@@ -62,9 +63,28 @@ func Indicators(hosts []*Input) []Indicator {
 }
 
 type gathering struct {
-	list []Indicator
-	seen map[[2]string]bool
-	own  map[netip.Addr]bool
+	list  []Indicator
+	seen  map[[2]string]bool
+	own   map[netip.Addr]bool
+	names []string // domains of the host and of the reporter, in small letters
+}
+
+// ownDomains are those that an indicator would name to the harm of whom it happened to.
+func ownDomains(in *Input) []string {
+	id := in.Manifest.Host
+	_, behind, _ := strings.Cut(id.FQDN, ".")
+	names := []string{id.Domain, id.Hostname, behind}
+	if form := in.Incident; form != nil {
+		_, mail, _ := strings.Cut(form.Contact.Email, "@")
+		names = append(names, mail)
+		for _, s := range form.Systems {
+			names = append(append(names, s.Name), s.Domains...)
+		}
+	}
+	for i := range names {
+		names[i] = strings.ToLower(names[i])
+	}
+	return slices.DeleteFunc(names, func(s string) bool { return !strings.Contains(s, ".") })
 }
 
 func (g *gathering) add(f *detect.Finding, kind IndicatorKind, value string) {
@@ -125,7 +145,7 @@ func fromLog(rule string) bool {
 }
 
 // shipped are beginnings of paths that every system has: a finding about one is about its content.
-var shipped = []string{"/etc/", "/proc/", "/sys/", "/var/log/", "/var/lib/", "hkey_", `c:\windows\system32\config\`, `c:\windows\system32\tasks\`}
+var shipped = []string{"/etc/", "/proc/", "/sys/", "/var/log/", "/var/lib/", "/var/spool/cron/", "hkey_", `c:\windows\system32\config\`, `c:\windows\system32\tasks\`}
 
 // aboutFile tells that a finding names a file that is not part of the system.
 func aboutFile(f *detect.Finding) bool {
@@ -166,9 +186,11 @@ func (g *gathering) words(f *detect.Finding) {
 			}
 			continue
 		}
-		if strings.Contains(u.Hostname(), ".") {
+		name := strings.ToLower(u.Hostname())
+		own := slices.ContainsFunc(g.names, func(s string) bool { return name == s || strings.HasSuffix(name, "."+s) })
+		if strings.Contains(name, ".") && !own {
 			g.add(f, WebURL, clean(found))
-			g.add(f, DomainName, clean(strings.ToLower(u.Hostname())))
+			g.add(f, DomainName, clean(name))
 		}
 	}
 	for _, found := range addressText.FindAllString(urlText.ReplaceAllString(text, " "), 40) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"spor/report/incident"
 )
@@ -20,12 +21,20 @@ import (
 // stand, by the same word each time: names of people's accounts and of their home folders, mail addresses, names of hosts
 // and their domain, of the reporting organisation, and the hosts' own addresses. Accounts that every system has (root,
 // SYSTEM, www-data) are nobody's and stay. Attackers' addresses and names of files stay: those are what is shared.
-func Reduce(hosts []*Input) {
+//
+// What is said of all of them together in c is reduced alike, unless it is nil.
+func Reduce(hosts []*Input, c *Case) {
 	p := newPseudonyms(hosts)
 	for _, in := range hosts {
 		in.leaveOut()
 		p.walk(reflect.ValueOf(in).Elem(), "")
 		in.reduced = true
+	}
+	if c != nil {
+		for i := range c.Indicators {
+			one := &c.Indicators[i]
+			one.Finding, one.Value = p.text(one.Finding), p.text(one.Value)
+		}
 	}
 }
 
@@ -61,7 +70,9 @@ func (in *Input) leaveOut() {
 type pseudonyms struct {
 	words   map[string]string // by the name in lower case
 	count   map[string]int
-	phrases []string // names with spaces and other odd characters, as they stand; in words too
+	parts   int            // most that any name has, between separators
+	phrases []string       // names with spaces and other odd characters, as they stand; in words too
+	phrase  *regexp.Regexp // any of them
 }
 
 // homePath finds the name in the path of somebody's home folder, in the spelling of either system.
@@ -80,11 +91,8 @@ func newPseudonyms(hosts []*Input) *pseudonyms {
 	for _, in := range hosts {
 		id := in.Manifest.Host
 		p.add("domain", id.Domain)
-		p.add("host", id.Hostname)
-		if short, domain, ok := strings.Cut(id.FQDN, "."); ok {
-			p.add("host", short)
-			p.add("domain", domain)
-		}
+		p.host(id.Hostname)
+		p.host(id.FQDN)
 		if form := in.Incident; form != nil {
 			p.reporter(form)
 		}
@@ -114,9 +122,33 @@ func newPseudonyms(hosts []*Input) *pseudonyms {
 			p.own(a)
 		}
 	}
-	// the longest first, so that none is replaced in part
-	slices.SortFunc(p.phrases, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	p.join()
 	return p
+}
+
+// join makes one expression of all phrases, the longest first, so that none is replaced in part.
+func (p *pseudonyms) join() {
+	slices.SortFunc(p.phrases, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	var any []string
+	for _, phrase := range p.phrases {
+		if utf8.ValidString(phrase) { // of others no text tells: they are replaced in paths
+			any = append(any, regexp.QuoteMeta(phrase))
+		}
+	}
+	if len(any) > 0 {
+		p.phrase = regexp.MustCompile("(?i)" + strings.Join(any, "|"))
+	}
+}
+
+// host adds a name of a host, and the domain behind it.
+func (p *pseudonyms) host(name string) {
+	if _, err := netip.ParseAddr(name); err == nil {
+		p.own(name)
+		return
+	}
+	short, domain, _ := strings.Cut(name, ".")
+	p.add("host", short)
+	p.add("domain", domain)
 }
 
 func interfaces(list []Interface) [][]string {
@@ -129,12 +161,7 @@ func interfaces(list []Interface) [][]string {
 
 func (p *pseudonyms) reporter(form *incident.Incident) {
 	for _, s := range form.Systems {
-		if short, domain, ok := strings.Cut(s.Name, "."); ok {
-			p.add("domain", domain)
-			p.add("host", short)
-		} else {
-			p.add("host", s.Name)
-		}
+		p.host(s.Name)
 		for _, a := range s.Addresses {
 			p.own(a)
 		}
@@ -150,6 +177,12 @@ func (p *pseudonyms) reporter(form *incident.Incident) {
 		}
 		p.add("mail", c.Email)
 		p.add("telephone", c.Phone)
+	}
+	for _, words := range []string{form.What.Description, form.Start.About, form.Ongoing.Text, form.Severity.Text, form.Extent.Text} {
+		p.home(words) // who has a home in one answer may be named in another
+	}
+	for _, m := range form.Measures {
+		p.home(m.Text)
 	}
 }
 
@@ -192,7 +225,8 @@ func (p *pseudonyms) own(address string) {
 	}
 }
 
-// add gives a name its word. Names of one or two letters would be found in everything; they are replaced in paths only.
+// add gives a name its word. Names of one or two letters would be found in everything; they are replaced in paths, and where
+// they stand alone.
 func (p *pseudonyms) add(kind, name string) {
 	name = strings.TrimSpace(name)
 	key := strings.ToLower(name)
@@ -201,6 +235,7 @@ func (p *pseudonyms) add(kind, name string) {
 	}
 	p.count[kind]++
 	p.words[key] = kind + "-" + strconv.Itoa(p.count[kind])
+	p.parts = max(p.parts, 1+strings.Count(name, ".")+strings.Count(name, ":")+strings.Count(name, "$")+strings.Count(name, "-")+strings.Count(name, "_"))
 	if strings.IndexFunc(name, apart) >= 0 {
 		p.phrases = append(p.phrases, name)
 	}
@@ -216,8 +251,11 @@ func (p *pseudonyms) text(s string) string {
 	if s == "" {
 		return s
 	}
-	for _, phrase := range p.phrases {
-		s = replaceFold(s, phrase, p.words[strings.ToLower(phrase)])
+	if word := p.words[strings.ToLower(s)]; word != "" {
+		return word
+	}
+	if p.phrase != nil {
+		s = p.phrase.ReplaceAllStringFunc(s, func(m string) string { return cmp.Or(p.words[strings.ToLower(m)], "name") })
 	}
 	s = mailAddress.ReplaceAllStringFunc(s, func(m string) string {
 		p.add("mail", m)
@@ -231,20 +269,11 @@ func (p *pseudonyms) text(s string) string {
 	return p.plain(s)
 }
 
-// replaceFold replaces a phrase in whatever case it is written in.
-func replaceFold(s, phrase, by string) string {
-	re, err := regexp.Compile(`(?i)` + regexp.QuoteMeta(phrase))
-	if err != nil {
-		return s
-	}
-	return re.ReplaceAllLiteralString(s, by)
-}
-
 func plainName(r rune) bool {
 	return r == '_' || r == '-' || r == '.' || r == ':' || r == '$' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= 0xc0
 }
 
-// plain looks at each run of letters and digits: as a whole, then what stands between its dots and colons.
+// plain looks at each run of letters and digits.
 func (p *pseudonyms) plain(s string) string {
 	var b strings.Builder
 	for s != "" {
@@ -261,32 +290,43 @@ func (p *pseudonyms) plain(s string) string {
 			s = s[end:]
 			continue
 		}
-		b.WriteString(p.run(s[:end]))
+		p.run(&b, s[:end])
 		s = s[end:]
 	}
 	return b.String()
 }
 
-func (p *pseudonyms) run(s string) string {
-	if word := p.known(s); word != "" {
-		return word
-	}
-	for i := 0; i < len(s); i++ { // "fs01.kommune.example": the host, then the domain; "anna.docx"
-		if s[i] != '.' && s[i] != ':' && s[i] != '$' && s[i] != '-' {
-			continue
+// separators stand between the parts of a name: "fs01.kommune.example", "anna.docx", "backup-anna_2".
+const separators = ".:$-_"
+
+// run replaces the names in a run: from each part on the longest there is.
+func (p *pseudonyms) run(b *strings.Builder, s string) {
+	for s != "" {
+		word, length := "", 0
+		end, first := 0, len(s)
+		for n := 0; n < p.parts && end < len(s); n++ {
+			if n > 0 {
+				end++
+			}
+			next := strings.IndexAny(s[end:], separators)
+			if next < 0 {
+				next = len(s) - end
+			}
+			end += next
+			first = min(first, end)
+			if known := p.known(s[:end]); known != "" {
+				word, length = known, end
+			}
 		}
-		head, tail := s[:i], s[i+1:]
-		if word := p.known(head); word != "" {
-			return word + s[i:i+1] + p.run(tail)
+		if word == "" {
+			length = first
 		}
-		if word := p.known(tail); word != "" {
-			return p.run(head) + s[i:i+1] + word
+		b.WriteString(cmp.Or(word, s[:length]))
+		if s = s[length:]; s != "" {
+			b.WriteByte(s[0])
+			s = s[1:]
 		}
 	}
-	if i := strings.IndexAny(s, ".:"); i >= 0 {
-		return s[:i+1] + p.run(s[i+1:])
-	}
-	return s
 }
 
 func (p *pseudonyms) known(s string) string {

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/netip"
 	"regexp"
@@ -11,6 +12,9 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"spor/artifacts"
+	"spor/detect"
+	"spor/package/manifest"
 	"spor/report/incident"
 )
 
@@ -50,7 +54,7 @@ func TestShare(t *testing.T) {
 	for _, language := range Languages {
 		hosts := loaded(t, personal(t))
 		c := NewCase(hosts)
-		Reduce(hosts)
+		Reduce(hosts, c)
 		var page, text bytes.Buffer
 		if err := (&Page{Hosts: hosts, Language: language}).Write(t.Context(), &page); err != nil {
 			t.Fatal(err)
@@ -85,7 +89,7 @@ func TestShareConsent(t *testing.T) {
 	folder := personal(t)
 	folder["incident.json"].Data = bytes.Replace(folder["incident.json"].Data, []byte(`"contact":{`), []byte(`"contact":{"consent":true,`), 1)
 	hosts := loaded(t, folder)
-	Reduce(hosts)
+	Reduce(hosts, nil)
 	var b bytes.Buffer
 	if err := (&Page{Hosts: hosts, Language: "nb"}).Write(t.Context(), &b); err != nil {
 		t.Fatal(err)
@@ -105,6 +109,8 @@ func TestPseudonyms(t *testing.T) {
 		{"root@fs01:~", "root@host-1:~"},
 		{"nothing here", "nothing here"},
 		{"hannah", "hannah"},
+		{"for_anna-2024_x.tar", "for_" + p.words["anna"] + "-2024_x.tar"},
+		{"x.fs01.kommune.example.y", "x.host-1.domain-1.y"},
 		{"/usr/bin/anna.sh", "/usr/bin/" + p.words["anna"] + ".sh"},
 		{`C:\Users\Public\x`, `C:\Users\Public\x`},
 		{`c:\users\dóra\desktop`, `c:\users\user-3\desktop`},
@@ -112,6 +118,62 @@ func TestPseudonyms(t *testing.T) {
 	} {
 		if got := p.text(tt.in); got != tt.want {
 			t.Errorf("%q: got %q, want %q", tt.in, got, tt.want)
+		}
+	}
+}
+
+// TestShareIndicators: what goes out by mail names nobody in its indicators either, and the own domain is never one.
+func TestShareIndicators(t *testing.T) {
+	folder := personal(t)
+	folder["findings.jsonl"].Data = append(folder["findings.jsonl"].Data, `{"rule":"x","title":"x","severity":"high","reason":"curl https://bad.example/fs01/anna?to=kari@kommune.example and https://intranet.kommune.example/x","path":"/srv/anna.sh"}`+"\n"...)
+	hosts := loaded(t, folder)
+	c := NewCase(hosts)
+	for _, i := range c.Indicators {
+		if strings.Contains(i.Value, "intranet") {
+			t.Errorf("own domain: %s %s", i.Kind, i.Value)
+		}
+	}
+	Reduce(hosts, c)
+	var text bytes.Buffer
+	if err := WriteMail(&text, hosts, c, "en"); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(text.String(), "\r\n") {
+		for _, secret := range []string{"anna", "kari", "kommune", "fs01"} {
+			if strings.Contains(line, secret) {
+				t.Errorf("tells %q: %s", secret, line)
+			}
+		}
+	}
+	if want := "hxxps[://]bad[.]example/host-1/user-"; !strings.Contains(text.String(), want) {
+		t.Errorf("lacks %q:\n%s", want, text.String())
+	}
+}
+
+// TestShareShortName: a host whose name has two letters is named nowhere as itself.
+func TestShareShortName(t *testing.T) {
+	hosts := loaded(t, personal(t))
+	hosts[0].Manifest.Host.Hostname, hosts[0].Manifest.Host.FQDN = "vm", "vm"
+	Reduce(hosts, nil)
+	if got := hosts[0].Manifest.Host; got.Hostname != "host-1" || got.FQDN != "host-1" {
+		t.Errorf("got %q, %q, want host-1", got.Hostname, got.FQDN)
+	}
+}
+
+// TestShareHostile: names that are no text, and very many of them beside very long texts, are replaced like others.
+func TestShareHostile(t *testing.T) {
+	hosts := loaded(t, personal(t))
+	for i := range 300 {
+		p := artifacts.Path(fmt.Sprintf("/home/a b %d/\xff x%d/.bashrc", i, i))
+		hosts[0].Manifest.Entries = append(hosts[0].Manifest.Entries, manifest.Entry{Item: artifacts.Item{Origin: p}})
+	}
+	for range 5 {
+		hosts[0].Findings = append(hosts[0].Findings, detect.Finding{Reason: strings.Repeat("a.", 10_000) + "of a b 299."})
+	}
+	Reduce(hosts, nil)
+	for _, f := range hosts[0].Findings[len(hosts[0].Findings)-5:] {
+		if strings.Contains(f.Reason, "a b 299") {
+			t.Errorf("ends with %q", f.Reason[len(f.Reason)-20:])
 		}
 	}
 }
@@ -266,7 +328,7 @@ func TestSTIX(t *testing.T) {
 func TestMailLines(t *testing.T) {
 	hosts := loaded(t, personal(t), made(t, ""))
 	c := NewCase(hosts)
-	Reduce(hosts)
+	Reduce(hosts, nil)
 	got := string(output(t, func(w io.Writer) error { return WriteMail(w, hosts, c, "is") }))
 	for line := range strings.SplitSeq(strings.TrimSuffix(got, "\r\n"), "\r\n") {
 		if strings.ContainsAny(line, "\r\n") || len([]rune(line)) > mailWidth && strings.Contains(strings.TrimSpace(line), " ") && !strings.HasPrefix(line, "url") && !strings.HasPrefix(line, "sha256") {

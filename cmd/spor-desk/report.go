@@ -146,7 +146,7 @@ func writeAll(ctx context.Context, page report.Page, o reportOptions) error {
 	if o.share == "" && o.mail == "" {
 		return err
 	}
-	report.Reduce(page.Hosts)
+	report.Reduce(page.Hosts, c)
 	return errors.Join(err, writeFile(o.share, whole), writeFile(o.mail, func(w io.Writer) error { return report.WriteMail(w, page.Hosts, c, o.lang) }))
 }
 
