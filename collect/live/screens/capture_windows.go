@@ -108,7 +108,9 @@ func newSurface(like uintptr) (*surface, error) {
 	return &surface{dc: dc}, nil
 }
 
-// bitmap gives the surface its pixels, by the call that makes them.
+// bitmap gives the surface its pixels, by the call that makes them. Pointers among the arguments are kept.
+//
+//go:uintptrescapes
 func (s *surface) bitmap(proc *windows.LazyProc, args ...uintptr) error {
 	object, last, err := winapi.Call(proc, args...)
 	if err != nil || object == 0 {
