@@ -397,7 +397,7 @@ func TestManyRecordsAreStoredInPieces(t *testing.T) {
 func TestADryRunReadsAndStoresNothing(t *testing.T) {
 	opts := options()
 	opts.Dry = true
-	records := &artifacts.Collector{Name: "records", Order: artifacts.Decisive, Collect: func(ctx context.Context, _ *artifacts.Host, rec artifacts.Recorder) error {
+	records := &artifacts.Collector{Name: "records", Required: true, Order: artifacts.Decisive, Collect: func(ctx context.Context, _ *artifacts.Host, rec artifacts.Recorder) error {
 		return errors.Join(rec.Record("a line"), rec.Put(ctx, artifacts.Item{Name: "x"}, strings.NewReader("x")), rec.Take(ctx, "/log"))
 	}}
 	rep, err := Run(t.Context(), linux(tree{"/log": file("one")}), []*artifacts.Collector{records}, nil, opts)

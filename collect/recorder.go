@@ -41,7 +41,7 @@ type recorder struct {
 	chunks int // items of lines that were stored
 	items  int
 	bytes  int64
-	best   bool // something was collected
+	best   bool // something was collected, or would be
 	noted  int
 }
 

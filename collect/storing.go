@@ -187,10 +187,11 @@ func (r *recorder) note(o artifacts.Outcome) {
 	o.Source = r.collector.Name
 	// A live collector notes single things that every host refuses (one process, one socket): they are no gap by
 	// themselves. That it took nothing at all is, see settle.
-	if r.collector.Required && r.collector.Needs&artifacts.NeedsLive == 0 && o.Status != artifacts.Absent && o.Status != artifacts.Collected {
+	had := o.Status == artifacts.Collected || o.Reason == DryRun
+	if r.collector.Required && r.collector.Needs&artifacts.NeedsLive == 0 && o.Status != artifacts.Absent && !had {
 		o.Gap = true
 	}
-	r.best = r.best || o.Status == artifacts.Collected
+	r.best = r.best || had
 	r.noted++
 	r.engine.note(o)
 }
