@@ -80,7 +80,7 @@ func nginx(e *textlog.Entry) { nginxLine(e, e.Words()) }
 
 // nginxLine reads what is behind the date.
 func nginxLine(e *textlog.Entry, words string) {
-	level, rest, _ := strings.Cut(words[2:], "] ")
+	level, rest, _ := strings.Cut(strings.TrimRight(words[2:], "\n"), "] ") // an empty line behind is not the last value's
 	e.Add("severity", level)
 	process, said, _ := strings.Cut(rest, ": ")
 	pid, thread, _ := strings.Cut(process, "#")

@@ -32,6 +32,11 @@ var cases = []textlogtest.Case{
 			`"body":"signal process started"`,
 		},
 	},
+	{ // an empty line behind, as an editor leaves it
+		Format: "nginx_error", Name: "error.log",
+		Text: `2018/09/14 19:03:05 [error] 2035#2035: *9134 access forbidden by rule, client: 192.0.2.7, server: _, request: "GET /a HTTP/1.1", host: "www.example.net"` + "\n\n",
+		Want: []string{`"url":"/a","http_version":"HTTP/1.1","http_host":"www.example.net","body":"access forbidden by rule"`},
+	},
 	{ // both in one file, as a container's output is kept
 		Format: "apache_error", Name: "stdout.log",
 		Text: "[Tue Jul 22 06:48:30 2008] [error] [client 192.0.2.7] script not found\n" + `192.0.2.7 - - [11/Oct/2021:06:40:52 +0000] "POST /cgi-bin/x HTTP/1.1" 200 7` + "\nmore\n",
