@@ -146,7 +146,8 @@ func (v *placed) Write(b []byte) (n int, err error) {
 	return len(b), nil
 }
 
-// Commit finishes the volume. One that took too long is left without its name, also when the folder wakes up again.
+// Commit finishes the volume. One that took too long is left without its name, also when the folder wakes up again, unless
+// it was just being given: so the error says which it was.
 func (v *placed) Commit() error {
 	if err := v.do(v.written, func() error {
 		if err := v.place.same(); err != nil {
@@ -162,7 +163,7 @@ func (v *placed) Commit() error {
 		}
 		return v.volume.Commit()
 	}); err != nil {
-		return err
+		return fmt.Errorf("finishing %s: %w", v.name, err)
 	}
 	name := filepath.Join(string(v.place.Folder), v.name)
 	v.place.finished = append(v.place.finished, name)

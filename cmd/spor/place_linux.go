@@ -12,6 +12,9 @@ var troubles = map[syscall.Errno]trouble{
 	syscall.ENOSPC: diskFull, syscall.EDQUOT: diskFull, syscall.EFBIG: tooLarge, syscall.EROFS: readOnly,
 	syscall.EIO: diskGone, syscall.ENODEV: diskGone, syscall.ENXIO: diskGone, syscall.ENOENT: diskGone,
 	syscall.ESTALE: diskGone, syscall.ETIMEDOUT: diskGone, syscall.EHOSTDOWN: diskGone, syscall.ENOTCONN: diskGone,
+	// a server that goes while it is asked: FUSE, NFS, SMB
+	syscall.ECONNABORTED: diskGone, syscall.ECONNRESET: diskGone, syscall.ENETUNREACH: diskGone, syscall.EHOSTUNREACH: diskGone,
+	syscall.ENETDOWN: diskGone, syscall.EREMOTEIO: diskGone, syscall.ENOMEDIUM: diskGone,
 }
 
 // diskOf asks statfs(2) and compares the device with that of the root folder.

@@ -15,7 +15,7 @@ import (
 
 func TestExplain(t *testing.T) {
 	for number, want := range map[error]trouble{
-		syscall.ENOSPC: diskFull, syscall.EDQUOT: diskFull, syscall.EFBIG: tooLarge, syscall.EROFS: readOnly, syscall.EIO: diskGone, errGone: diskGone,
+		syscall.ENOSPC: diskFull, syscall.EDQUOT: diskFull, syscall.EFBIG: tooLarge, syscall.EROFS: readOnly, syscall.EIO: diskGone, syscall.ECONNABORTED: diskGone, errGone: diskGone,
 	} {
 		if got, known := troubleOf(fmt.Errorf("write x: %w", number)); !known || got != want {
 			t.Errorf("%v is explained as %q", number, got.what)
