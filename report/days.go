@@ -15,6 +15,7 @@ type Timeline struct {
 	Events  int64
 	Untimed int64 // records without a possible time
 	Files   int64 // of Events, times of files
+	Bytes   int64 // of all lines
 	First   []Happening
 	Last    []Happening
 	Days    map[int64]Day // by days since 1970 UTC
@@ -56,6 +57,7 @@ func (in *Input) timeline(ctx context.Context, fsys fs.FS) error {
 		if t.Events++; t.Events%4096 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
+		t.Bytes += int64(len(line))
 		micros, ok := timestamp(line)
 		if !ok || micros == 0 {
 			t.Untimed++

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// An event is a line of timeline.jsonl, as far as the page carries it.
+// An event is a line of timeline.jsonl, as the page carries it.
 type event struct {
 	Message   string `json:"message"`
 	Micros    int64  `json:"timestamp"` // since 1970 UTC
@@ -18,6 +18,8 @@ type event struct {
 	Path      string `json:"path"`
 	Offset    int64  `json:"offset"`
 	Recovered bool   `json:"recovered"`
+	SHA256    string `json:"sha256"`
+	Own       []byte `json:"-"` // the members that are none of these, each after a comma; valid until the next line is read
 }
 
 // read fills the event from a line. The order of the keys is known (timeline.Event.AppendJSON), so that most lines are
@@ -28,7 +30,11 @@ func (e *event) read(line []byte) bool {
 		return true
 	}
 	*e = event{}
-	return json.Unmarshal(line, e) == nil
+	if json.Unmarshal(line, e) != nil {
+		return false
+	}
+	e.Own = ownOf(line)
+	return true
 }
 
 func (e *event) fast(line []byte) bool {
@@ -42,9 +48,10 @@ func (e *event) fast(line []byte) bool {
 	e.Host = r.text(`,"host":"`)
 	e.Path = r.text(`,"path":"`)
 	e.Offset = r.number(`,"offset":`)
-	r.text(`,"sha256":"`)
-	e.Recovered = bytes.HasPrefix(r.rest, []byte(`,"recovered":true`))
-	return r.ok && bytes.HasSuffix(r.rest, []byte{'}'})
+	e.SHA256 = r.text(`,"sha256":"`)
+	own, closed := bytes.CutSuffix(r.rest, []byte{'}'})
+	e.Own, e.Recovered = bytes.CutPrefix(own, []byte(`,"recovered":true`))
+	return r.ok && closed
 }
 
 // A reading takes one value after the other from a line; ok falls when something else stands there.

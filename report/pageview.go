@@ -53,10 +53,23 @@ func newPageView(hosts []*Input, viewer *viewer, t *texts) *pageView {
 	v.Case, v.Name = strings.Join(compact(cases...), ", "), strings.Join(names, ", ")
 	v.mark(hosts)
 	v.findings(hosts, viewer)
-	if viewer.left > 0 {
-		v.LeftOut = t.number(viewer.left) + " " + t.LeftOut
-	}
+	v.LeftOut = viewer.lacks(t)
 	return v
+}
+
+// lacks says what of the events is not in the page.
+func (v *viewer) lacks(t *texts) string {
+	var said []string
+	if v.left > 0 {
+		said = append(said, t.number(v.left)+" "+t.LeftOut)
+	}
+	if v.own != nil && v.own.few {
+		said = append(said, t.FewFields)
+	}
+	if v.own != nil && v.own.left > 0 {
+		said = append(said, t.number(v.own.left)+" "+t.NoFields)
+	}
+	return strings.Join(said, " ")
 }
 
 // mark gives the page the strictest level of its hosts. What is not understood is kept closest.

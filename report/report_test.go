@@ -161,7 +161,9 @@ func events(hostile string) []byte {
 	add(timeline.Event{Type: "syslog:line", Message: "no time", Source: log})
 	add(timeline.Event{Time: began.AddDate(-1, 0, 0), Desc: timeline.DescModified, Type: "syslog:line", Message: "[kernel] old", Source: log})
 	accepted := timeline.Event{ // what a finding is about
-		Time: began.Add(-50 * time.Hour), Desc: timeline.DescModified, Type: "syslog:line", Message: "[sshd, pid: 811] Accepted password for root from 203.0.113.9 port 50022 ssh2" + hostile, Offset: 31_337, Source: &timeline.Source{Host: "fs01", Path: "/var/log/auth.log", Parser: "syslog"},
+		Time: began.Add(-50 * time.Hour), Desc: timeline.DescModified, Type: "syslog:line", Message: "[sshd, pid: 811] Accepted password for root from 203.0.113.9 port 50022 ssh2" + hostile, Offset: 31_337,
+		Source: &timeline.Source{Host: "fs01", Path: "/var/log/auth.log", Parser: "syslog", SHA256: timeline.ParseDigest(strings.Repeat("7c", 32))},
+		Fields: []timeline.Field{timeline.Text("body", "Accepted password for root from 203.0.113.9 port 50022 ssh2"+hostile), timeline.Text("reporter", "sshd"), timeline.Int("pid", 811), timeline.List("tags"+hostile, []string{"one" + hostile, "two"})},
 	}
 	for day := -40; day <= 0; day++ {
 		at := began.AddDate(0, 0, day).Add(-time.Hour)

@@ -33,7 +33,7 @@ type texts struct {
 
 	Exposure, ExposureNote, NoExposure, Service, Address, Reachable, LocalOnly, Program, User string
 
-	Timeline, TimelineNote, NoTimeline, LogEvents, FileTimes, Earlier, Later, Untimed, FirstEvents, LastEvents, Time, Event, File, InTimeline, LeftOut string
+	Timeline, TimelineNote, NoTimeline, LogEvents, FileTimes, Earlier, Later, Untimed, FirstEvents, LastEvents, Time, Event, File, InTimeline, LeftOut, FewFields, NoFields string
 
 	Viewer map[string]string // the words of viewer.js
 

@@ -114,9 +114,11 @@ var english = texts{
 	LogEvents: "records of logs", FileTimes: "times of files", Earlier: "events before", Later: "events after the collection: a wrong clock, or tampering", Untimed: "records without a possible time",
 	FirstEvents: "First recorded", LastEvents: "Last recorded", Time: "Time (UTC)", Event: "Event", File: "File",
 	InTimeline: "in the timeline", LeftOut: "events are not in the page: more than it can carry. They stand in timeline.jsonl.",
+	FewFields: "Of each event only the most telling fields are in the page: all of them are more than it can carry. They stand in timeline.jsonl.",
+	NoFields:  "events are in the page without their fields: more than it can carry. They stand in timeline.jsonl.",
 	Viewer: map[string]string{
 		"search": "Search (words, \"a phrase\", -not this)", "host": "Host", "source": "Source", "kind": "Kind", "finding": "Finding", "all": "all", "any": "any finding", "to": "to (UTC)", "closer": "Zoom to selection", "wider": "Zoom out", "whole": "Whole time", "clear": "Clear filters", "chart": "Events over time, on a logarithmic scale", "list": "Events", "loading": "Reading events", "failed": "This browser cannot show the events; the figures below stand for themselves.", "of": "of", "events": "events", "time": "Time", "meaning": "What the time means", "recovered": "recovered from deleted data", "file": "File", "message": "Event", "link": "Link to this event", "from": "From (UTC)",
-		"help": "Drag over the chart to select a time, double-click to zoom in. Keyboard: / goes to the search; in the chart, arrows move, Shift and arrows select, Enter zooms in, minus zooms out, Esc clears; in the list, arrows, Page Up, Page Down, Home and End. Times are UTC.",
+		"help": "Drag over the chart to select a time, double-click to zoom in. Keyboard: / goes to the search; in the chart, arrows move, Shift and arrows select, Enter zooms in, minus zooms out, Esc clears; in the list, arrows, Page Up, Page Down, Home and End. Times are UTC. An event shows all its fields; what is longer than 4,000 characters ends in “…” and stands whole in timeline.jsonl.",
 	},
 
 	Taken: "What was taken", TakenNote: "By source, in the order taken.", By: "Source", Missing: "What was not taken", MissingNote: "Everything planned has an outcome; nothing is left out in silence.",

@@ -114,9 +114,11 @@ var icelandic = texts{
 	LogEvents: "færslur í annálum", FileTimes: "tímasetningar skráa", Earlier: "atburðir fyrir", Later: "atburðir eftir gagnaöflun: röng klukka eða fölsun", Untimed: "færslur án mögulegrar tímasetningar",
 	FirstEvents: "Fyrstu færslur", LastEvents: "Síðustu færslur", Time: "Tími (UTC)", Event: "Atburður", File: "Skrá",
 	InTimeline: "á tímalínunni", LeftOut: "atburðir eru ekki á síðunni því þeir eru fleiri en hún rúmar. Þeir eru í timeline.jsonl.",
+	FewFields: "Aðeins mikilvægustu svið hvers atburðar eru á síðunni, hún ber ekki meira. Öll standa þau í timeline.jsonl.",
+	NoFields:  "atburðir eru á síðunni án sviða sinna, hún ber ekki meira. Þau standa í timeline.jsonl.",
 	Viewer: map[string]string{
 		"search": "Leita (orð, \"orðasamband\", -sleppa)", "host": "Vél", "source": "Uppruni", "kind": "Tegund", "finding": "Grunsamlegt", "all": "allt", "any": "allt grunsamlegt", "to": "til (UTC)", "closer": "Stækka valið", "wider": "Sýna lengri tíma", "whole": "Allur tíminn", "clear": "Hreinsa síur", "chart": "Atburðir eftir tíma, á lógaritmískum kvarða", "list": "Atburðir", "loading": "Les atburði", "failed": "Þessi vafri getur ekki sýnt atburðina; tölurnar hér að neðan standa fyrir sínu.", "of": "af", "events": "atburðum", "time": "Tími", "meaning": "Merking tímans", "recovered": "endurheimt úr eyddum gögnum", "file": "Skrá", "message": "Atburður", "link": "Tengill á atburðinn", "from": "Frá (UTC)",
-		"help": "Dragðu yfir grafið til að velja tímabil og tvísmelltu til að stækka það. Lyklaborð: / fer í leit; í grafinu færa örvar bendilinn, Shift og örvar velja, Enter stækkar, mínus sýnir lengri tíma, Esc hreinsar; í listanum virka örvar, Page Up, Page Down, Home og End. Tímar eru UTC.",
+		"help": "Dragðu yfir grafið til að velja tímabil og tvísmelltu til að stækka það. Lyklaborð: / fer í leit; í grafinu færa örvar bendilinn, Shift og örvar velja, Enter stækkar, mínus sýnir lengri tíma, Esc hreinsar; í listanum virka örvar, Page Up, Page Down, Home og End. Tímar eru UTC. Öll svið atburðar birtast þegar hann er valinn; það sem er lengra en 4.000 stafir endar á „…“ og stendur óstytt í timeline.jsonl.",
 	},
 
 	Taken: "Það sem náðist", TakenNote: "Eftir uppruna, í þeirri röð sem gögnin voru tekin.", By: "Uppruni", Missing: "Það sem náðist ekki", MissingNote: "Allt sem til stóð að taka er skráð hér með afdrifum sínum; engu er sleppt þegjandi.",

@@ -114,9 +114,11 @@ var norwegian = texts{
 	LogEvents: "loggposter", FileTimes: "filtider", Earlier: "hendelser før", Later: "hendelser etter innhentingen: feil klokke eller forfalskning", Untimed: "poster uten mulig tidspunkt",
 	FirstEvents: "Første poster", LastEvents: "Siste poster", Time: "Tid (UTC)", Event: "Hendelse", File: "Fil",
 	InTimeline: "i tidslinjen", LeftOut: "hendelser er ikke med på siden: det er flere enn den kan romme. De står i timeline.jsonl.",
+	FewFields: "Bare de mest opplysende feltene for hver hendelse er med på siden; alle ville bli for mye. De står i timeline.jsonl.",
+	NoFields:  "hendelser er med på siden uten feltene sine; det ville bli for mye. De står i timeline.jsonl.",
 	Viewer: map[string]string{
 		"search": "Søk (ord, \"et uttrykk\", -ikke dette)", "host": "Maskin", "source": "Kilde", "kind": "Type", "finding": "Funn", "all": "alle", "any": "alle funn", "to": "til (UTC)", "closer": "Zoom til utvalg", "wider": "Zoom ut", "whole": "Hele perioden", "clear": "Nullstill filtre", "chart": "Hendelser over tid, på logaritmisk skala", "list": "Hendelser", "loading": "Leser hendelser", "failed": "Denne nettleseren kan ikke vise hendelsene; tallene nedenfor står for seg selv.", "of": "av", "events": "hendelser", "time": "Tid", "meaning": "Hva tiden betyr", "recovered": "gjenopprettet fra slettede data", "file": "Fil", "message": "Hendelse", "link": "Lenke til hendelsen", "from": "Fra (UTC)",
-		"help": "Dra over diagrammet for å velge et tidsrom, dobbeltklikk for å zoome inn. Tastatur: / går til søket; i diagrammet flytter piltastene, Shift og piltaster velger, Enter zoomer inn, minus zoomer ut, Esc nullstiller; i listen brukes piltaster, Page Up, Page Down, Home og End. Tidene er UTC.",
+		"help": "Dra over diagrammet for å velge et tidsrom, dobbeltklikk for å zoome inn. Tastatur: / går til søket; i diagrammet flytter piltastene, Shift og piltaster velger, Enter zoomer inn, minus zoomer ut, Esc nullstiller; i listen brukes piltaster, Page Up, Page Down, Home og End. Tidene er UTC. En valgt hendelse viser alle feltene sine; det som er lengre enn 4 000 tegn, slutter med «…» og står i sin helhet i timeline.jsonl.",
 	},
 
 	Taken: "Dette ble hentet", TakenNote: "Etter kilde, i rekkefølgen det ble hentet.", By: "Kilde", Missing: "Dette ble ikke hentet", MissingNote: "Alt som var planlagt, har et utfall; ingenting er utelatt i stillhet.",

@@ -44,6 +44,7 @@ type viewer struct {
 	kinds  []kind
 	first  map[*detect.Finding]int // the event a finding links to
 	marks  []mark
+	own    *details
 }
 
 // kind is what many events share.
@@ -75,9 +76,9 @@ type packer struct {
 	records, files               int64   // that may still be taken
 }
 
-func newPacker() *packer {
+func newPacker(few bool) *packer {
 	return &packer{
-		v: &viewer{first: map[*detect.Finding]int{}}, messages: newDictionary("m", maxEventText), paths: newDictionary("p", maxEventPaths),
+		v: &viewer{first: map[*detect.Finding]int{}, own: newDetails(few)}, messages: newDictionary("m", maxEventText), paths: newDictionary("p", maxEventPaths),
 		seconds: newColumn(), micros: newColumn(), of: newColumn(), offsets: newColumn(), kinds: map[kind]int{},
 	}
 }
@@ -85,12 +86,13 @@ func newPacker() *packer {
 // newViewer packs the timelines of the hosts into one. Where there are more events than most, the oldest times of files stay
 // out first, then the oldest records; those that a finding points at stay in.
 func newViewer(ctx context.Context, hosts []*Input, most int64) (*viewer, error) {
-	p := newPacker()
-	var records, files int64
+	var records, files, bytes int64
 	for _, in := range hosts {
+		bytes += in.Timeline.Bytes
 		records += in.Timeline.Events - in.Timeline.Files
 		files += in.Timeline.Files
 	}
+	p := newPacker(bytes > manyBytes)
 	keepRecords := min(records, most)
 	keepFiles := min(files, most-keepRecords)
 	p.records, p.files = records-keepRecords, files-keepFiles // to pass over
@@ -161,6 +163,7 @@ func (p *packer) add(e *event) bool {
 	}
 	p.offsets.int(e.Offset - p.lastOffset[id])
 	p.lastOffset[id] = e.Offset
+	p.v.own.add(e)
 	p.v.count++
 	e.Path = path // findings know it as it was
 	return true
@@ -176,6 +179,7 @@ func floorDiv(n, by int64) (int64, int64) {
 }
 
 func (p *packer) close() {
+	p.v.own.close()
 	p.v.pieces = append(p.v.pieces, p.of.piece("kinds"), p.seconds.piece("seconds"), p.micros.piece("micros"), p.offsets.piece("offsets"))
 	for _, d := range []*dictionary{p.paths, p.messages} {
 		d.close()
@@ -323,13 +327,19 @@ type meta struct {
 	To       int64             `json:"to"`
 	Words    map[string]string `json:"words"`
 	Digits   string            `json:"digits"` // between groups of three
+	Block    int               `json:"block"`  // events whose own fields are in one piece
+	Shapes   [][]string        `json:"shapes"` // the names of those fields
+	Own      []int             `json:"own"`    // bytes of those pieces when opened
 }
 
 // write writes the blocks of data and the script, to stand at the end of the body.
 func (v *viewer) write(w io.Writer, t *texts, end time.Time) error {
 	m := meta{
 		Count: v.count, Pieces: v.pieces, Kinds: v.kinds, Findings: append([]mark{}, v.marks...), Words: t.Viewer, Digits: t.Thousands,
-		From: end.Unix() - chartDays*86400, To: end.Unix() + 3600,
+		From: end.Unix() - chartDays*86400, To: end.Unix() + 3600, Block: detailBlock, Shapes: v.own.names,
+	}
+	for _, p := range v.own.done {
+		m.Own = append(m.Own, p.Size)
 	}
 	for i := range m.Findings {
 		f := &m.Findings[i]
@@ -341,7 +351,7 @@ func (v *viewer) write(w io.Writer, t *texts, end time.Time) error {
 	}
 	b := bufio.NewWriterSize(w, 1<<16)
 	fmt.Fprintf(b, "<script type=\"application/json\" id=\"viewer-meta\">%s</script>\n", j)
-	for _, p := range v.pieces {
+	for _, p := range slices.Concat(v.pieces, v.own.done) {
 		fmt.Fprintf(b, "<script type=\"application/octet-stream\" id=\"viewer-%s\">", p.ID)
 		e := base64.NewEncoder(base64.StdEncoding, b)
 		e.Write(p.data)

@@ -28,9 +28,10 @@ const pause = () => new Promise((done) => { const c = new MessageChannel(); c.po
 
 // -- reading the data
 
-async function open(piece) {
-  const block = byID("viewer-" + piece.id), coded = block.textContent;
-  block.remove();
+// open gives the bytes of a piece; its block is removed unless it is kept.
+async function open(id, size, keep) {
+  const block = byID("viewer-" + id), coded = block.textContent;
+  if (!keep) block.remove();
   let packed;
   if (Uint8Array.fromBase64) packed = Uint8Array.fromBase64(coded);
   else {
@@ -41,7 +42,7 @@ async function open(piece) {
   const stream = new DecompressionStream("deflate"), writer = stream.writable.getWriter(), reader = stream.readable.getReader();
   writer.write(packed).catch(() => {});
   writer.close().catch(() => {});
-  const out = new Uint8Array(piece.size);
+  const out = new Uint8Array(size);
   for (let n = 0; ;) {
     const { done, value } = await reader.read();
     if (done) return out;
@@ -63,12 +64,16 @@ function numbers(bytes) {
 }
 const signed = (v) => (v % 2 ? -(v + 1) / 2 : v / 2);
 
-// segment splits a block of lines: where each begins, and the text to search in, of the same length.
-function segment(bytes, n, first) {
-  const text = new TextDecoder().decode(bytes), starts = new Uint32Array(n + 1);
-  for (let i = 0, at = 0; i < n; i++) { starts[i] = at; at = text.indexOf("\n", at) + 1; }
-  starts[n] = text.length;
-  return { text, lower: null, starts, first, n };
+// opened reads a segment of texts: its text, and where each of its lines begins.
+function opened(s) {
+  s.opening ??= open(s.id, s.size).then((bytes) => {
+    const text = new TextDecoder().decode(bytes), starts = new Uint32Array(s.n + 1);
+    for (let i = 0, at = 0; i < s.n; i++) { starts[i] = at; at = text.indexOf("\n", at) + 1; }
+    starts[s.n] = text.length;
+    s.starts = starts;
+    s.text = text;
+  });
+  return s.opening;
 }
 
 // lowered is the segment's text in lower case. Where that changes lengths (a few letters do), those letters stay.
@@ -80,11 +85,16 @@ function lowered(s) {
   return s.lower;
 }
 
-function textOf(segments, id) {
+function segmentOf(segments, id) {
   let low = 0, high = segments.length - 1;
   while (low < high) { const middle = (low + high + 1) >> 1; if (segments[middle].first <= id) low = middle; else high = middle - 1; }
-  const s = segments[low], i = id - s.first;
-  return s.text.slice(s.starts[i], s.starts[i + 1] - 1);
+  return segments[low];
+}
+
+// textOf gives a text; null: its segment is not open yet.
+function textOf(segments, id) {
+  const s = segmentOf(segments, id), i = id - s.first;
+  return s.text === null ? null : s.text.slice(s.starts[i], s.starts[i + 1] - 1);
 }
 
 function references(bytes, into) {
@@ -92,11 +102,17 @@ function references(bytes, into) {
   for (let i = 0, next = 0; i < count; i++) { const n = read(); into[i] = n === 0 ? next++ : next - n; }
 }
 
+// load reads the columns. The texts are opened as they are needed: those in sight first, all others behind them.
 async function load() {
-  const first = { m: 0, p: 0 };
-  for (let i = 0; i < meta.pieces.length; i++) {
-    const piece = meta.pieces[i], bytes = await open(piece), read = numbers(bytes);
-    status.textContent = words.loading + " " + Math.round((100 * (i + 1)) / meta.pieces.length) + " %";
+  const first = { m: 0, p: 0 }, columns = [];
+  for (const piece of meta.pieces) {
+    if (!piece.count) { columns.push(piece); continue; }
+    const which = piece.id[0];
+    texts[which].push({ id: piece.id, size: piece.size, n: piece.count, first: first[which], text: null, lower: null, starts: null, opening: null });
+    first[which] += piece.count;
+  }
+  for (const piece of columns) {
+    const bytes = await open(piece.id, piece.size), read = numbers(bytes);
     switch (piece.id) {
       case "kinds": for (let e = 0; e < count; e++) kind[e] = read(); break;
       case "seconds": for (let e = 0, t = 0; e < count; e++) { t += signed(read()); time[e] = kinds[kind[e]][UNTIMED] ? NaN : t; } break;
@@ -104,16 +120,39 @@ async function load() {
       case "offsets": for (let e = 0; e < count; e++) offset[e] = signed(read()); break; // differences, until the paths are known
       case "m-refs": references(bytes, message); break;
       case "p-refs": references(bytes, path); break;
-      default: {
-        const which = piece.id[0];
-        texts[which].push(segment(bytes, piece.count, first[which]));
-        first[which] += piece.count;
-      }
     }
   }
   const last = new Float64Array(first.p);
   for (let e = 0; e < count; e++) offset[e] = last[path[e]] += offset[e];
   meta.findings.forEach((f, n) => f.events.forEach((e) => { if (!marked[e]) marked[e] = n + 1; }));
+}
+
+// own gives the hash of an event's item and the event's own fields: names and values. How they lie in a block stands in
+// details.go.
+const blocks = new Map();
+async function own(e) {
+  const n = Math.floor(e / meta.block), first = n * meta.block, size = Math.min(meta.block, count - first);
+  if (!meta.own[n]) return [];
+  if (!blocks.has(n)) {
+    if (blocks.size > 15) blocks.delete(blocks.keys().next().value);
+    blocks.set(n, open("d" + n, meta.own[n], true).then((bytes) => new TextDecoder().decode(bytes).split("\n")));
+  }
+  const lines = await blocks.get(n), shape = lines[e - first], many = new Map();
+  let before = 0; // of the event's shape
+  for (let i = 0; i < size; i++) {
+    if (i === e - first) before = many.get(shape) || 0;
+    many.set(lines[i], (many.get(lines[i]) || 0) + 1);
+  }
+  let at = size + before;
+  for (const [s, m] of many) { if (s === shape) break; at += m * meta.shapes[s].length; }
+  return meta.shapes[shape].map((name, i) => [name, lines[at + i * many.get(shape)]]);
+}
+
+// unquote writes out what is a part of the message.
+function unquote(value, text) {
+  if (value[0] !== "\x01") return value;
+  const [at, length] = value.slice(1).split(",").map(Number);
+  return text.slice(at, length === undefined ? text.length : at + length);
 }
 
 // -- filtering
@@ -138,6 +177,8 @@ async function find(text, mine) {
     const segments = texts[which], end = segments.length ? segments[segments.length - 1].first + segments[segments.length - 1].n : 0;
     const hit = (hits[which] = new Uint8Array(end));
     for (const s of segments) {
+      if (s.text === null) await opened(s);
+      if (mine !== generation) return null;
       const lower = lowered(s), starts = s.starts;
       for (let at = lower.indexOf(text), i = 0; at >= 0; at = lower.indexOf(text, starts[i])) {
         let step = 1;
@@ -352,6 +393,7 @@ function drawRows() {
     rowsBox.append(row);
     pool.push(row);
   }
+  const closed = new Set(); // segments that have a text in sight
   rowsBox.style.transform = "translateY(" + list.scrollTop + "px)";
   pool.forEach((row, i) => {
     const at = from + i, there = i < n && at < shownCount, e = there ? shown[at] : undefined;
@@ -366,8 +408,11 @@ function drawRows() {
     row.setAttribute("aria-setsize", shownCount);
     row.cells[0].textContent = stamp(e);
     row.cells[1].textContent = (root.dataset.hosts ? k[HOST] + " · " : "") + k[TYPE];
-    row.cells[2].textContent = textOf(texts.m, message[e]).replaceAll("\v", " ");
+    const text = textOf(texts.m, message[e]);
+    if (text === null) closed.add(segmentOf(texts.m, message[e]));
+    row.cells[2].textContent = text === null ? "" : text.replaceAll("\v", " ");
   });
+  if (closed.size) Promise.all([...closed].map(opened)).then(drawRows);
   const at = selected >= 0 ? position(selected) - from : -1;
   if (at >= 0 && at < n) list.setAttribute("aria-activedescendant", "viewer-row-" + at);
   else list.removeAttribute("aria-activedescendant");
@@ -398,31 +443,44 @@ list.addEventListener("keydown", (ev) => {
 
 // -- one event
 
-function select(e, moved) {
+async function select(e, moved) {
   selected = e;
   const at = position(e);
   if (at < top0 || at >= top0 + visible()) showFrom(at - Math.floor(visible() / 3));
   else drawRows();
   drawChart();
-  const k = kinds[kind[e]], f = marked[e] ? meta.findings[marked[e] - 1] : null;
-  const rows = [
-    [words.time, Number.isNaN(time[e]) ? "—" : stamp(e) + "." + String(micro[e]).padStart(6, "0") + " UTC"], [words.meaning, k[DESC]], [words.kind, k[TYPE]], [words.source, k[PARSER] + (k[RECOVERED] ? " · " + words.recovered : "")],
-    [words.host, k[HOST]], [words.file, textOf(texts.p, path[e]) + (offset[e] ? " @" + offset[e] : "")], [words.message, textOf(texts.m, message[e]).replaceAll("\v", "\n")], [words.finding, f ? f.severity + ": " + f.title : ""],
-  ];
-  detail.replaceChildren();
-  for (const [label, text] of rows) {
-    if (!text) continue;
+  if (!moved && location.hash !== "#e=" + e) history.replaceState(null, "", "#e=" + e);
+  await Promise.all([opened(segmentOf(texts.m, message[e])), opened(segmentOf(texts.p, path[e]))]);
+  const fields = await own(e);
+  if (selected === e) show(e, fields);
+}
+
+// show writes all that is known of an event.
+function show(e, fields) {
+  const k = kinds[kind[e]], f = marked[e] ? meta.findings[marked[e] - 1] : null, text = textOf(texts.m, message[e]);
+  const pair = (label, value, name) => {
+    if (!value) return;
     const dt = document.createElement("dt"), dd = document.createElement("dd");
     dt.textContent = label;
-    dd.textContent = text;
+    if (name) dt.className = "own";
+    dd.append(value);
     detail.append(dt, dd);
-  }
-  const dt = document.createElement("dt"), dd = document.createElement("dd"), a = document.createElement("a");
-  dt.textContent = words.link;
+  };
+  detail.replaceChildren();
+  pair(words.time, Number.isNaN(time[e]) ? "—" : stamp(e) + "." + String(micro[e]).padStart(6, "0") + " UTC");
+  pair(words.meaning, k[DESC]);
+  pair(words.message, text.replaceAll("\v", "\n"));
+  pair(words.finding, f ? f.severity + ": " + f.title : "");
+  pair(words.kind, k[TYPE]);
+  pair(words.source, k[PARSER] + (k[RECOVERED] ? " · " + words.recovered : ""));
+  pair(words.host, k[HOST]);
+  pair(words.file, textOf(texts.p, path[e]) + (offset[e] ? " @" + offset[e] : ""));
+  for (const [name, value] of fields) pair(name, unquote(value, text).replaceAll("\v", "\n"), true);
+  const a = document.createElement("a");
   a.textContent = a.href = "#e=" + e;
-  dd.append(a);
-  detail.append(dt, dd);
-  if (!moved && location.hash !== "#e=" + e) history.replaceState(null, "", "#e=" + e);
+  pair(words.link, a);
+  detail.scrollTop = 0;
+  detail.dataset.event = e;
 }
 
 // follow goes to the event that the address names, and opens the filters where they hide it.
@@ -432,7 +490,7 @@ async function follow() {
   const e = +m[1];
   if (position(e) < 0) { clear(); await filter(); }
   if (!(time[e] >= view.from && time[e] < view.to) && !Number.isNaN(time[e])) look(time[e] - 43200, time[e] + 43200);
-  select(e, true);
+  await select(e, true);
   root.scrollIntoView({ block: "start" });
   list.focus({ preventScroll: true });
 }
@@ -497,7 +555,12 @@ function connect() {
 
 // prepare makes the texts ready to be searched while nobody waits for it.
 async function prepare() {
-  for (const s of [...texts.m, ...texts.p]) { lowered(s); await pause(); }
+  for (const s of [...texts.p, ...texts.m]) {
+    await opened(s);
+    await pause();
+    lowered(s);
+    await pause();
+  }
   root.dataset.prepared = "yes";
 }
 
@@ -515,6 +578,7 @@ async function start() {
   await filter();
   if (!counts.some((n) => n > 0)) whole();
   await follow();
+  await Promise.all([...new Set(pool.filter((row) => !row.hidden).map((row) => segmentOf(texts.m, message[row.event])))].map(opened)); // what is in sight
   root.dataset.ready = Math.round(performance.now());
   await pause();
   await prepare();
