@@ -1,13 +1,14 @@
 package evtx
 
 import (
+	"bytes"
 	"errors"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"spor/timeline"
+	"spor/timeline/format/eventlog"
 )
 
 var (
@@ -52,6 +53,7 @@ type field struct {
 	system system
 	number uint64
 	span   span // where it is no number
+	kind   *eventlog.Kind
 }
 
 // decode reads the binary XML chunk[at:end] of a record.
@@ -242,7 +244,7 @@ func (b *builder) appendParts(parts []part, values []value) {
 
 // add makes a field of the text from an offset on.
 func (b *builder) add(s *slot, from int, values []value) {
-	f := field{name: s.name, system: s.system, span: span{from, len(b.text)}}
+	f := field{name: s.name, system: s.system, span: span{from, len(b.text)}, kind: s.kind}
 	switch {
 	case s.system != notSystem:
 		b.addSystem(f)
@@ -250,6 +252,7 @@ func (b *builder) add(s *slot, from int, values []value) {
 	case s.dynamic != nil:
 		b.appendParts(s.dynamic, values)
 		f.name = string(b.text[f.span.to:])
+		f.kind = eventlog.KindOf(f.name)
 		if systemNames[f.name] {
 			f.name += "_"
 		}
@@ -305,10 +308,12 @@ func (b *builder) number(s system, n uint64) {
 
 // event makes the event of what was decoded; number and written are what the record in the file has.
 func (b *builder) event(number, written uint64) timeline.Event {
+	writer := eventlog.Of(b.text[b.provider.from:b.provider.to])
+	explained := b.explain(writer)
 	body := len(b.text)
-	b.message()
+	b.message(writer)
 	text := b.string()
-	n := len(b.fields) + 1
+	n := len(b.fields) + 2
 	if b.recordID != 0 && b.recordID != number {
 		n++
 	}
@@ -339,6 +344,9 @@ func (b *builder) event(number, written uint64) timeline.Event {
 			list[i] = text[s.from:s.to]
 		}
 		fields = append(fields, timeline.List(stringsField, list))
+	}
+	if explained.to > explained.from {
+		fields = append(fields, timeline.Text(explainedField, text[explained.from:explained.to]))
 	}
 	message := text[body:]
 	if b.rendered.to > b.rendered.from {
@@ -373,9 +381,10 @@ func (b *builder) take(n int) []timeline.Field {
 }
 
 // message appends what is said to people.
-func (b *builder) message() {
-	if m := b.messageOf(); m != nil {
-		m.append(b)
+func (b *builder) message(writer *eventlog.Provider) {
+	text, known := writer.AppendMessage(b.text, b.id, b)
+	if known {
+		b.text = text
 		return
 	}
 	if b.provider.from == b.provider.to {
@@ -386,6 +395,37 @@ func (b *builder) message() {
 	b.text = strconv.AppendUint(append(b.text, ": event "...), b.id, 10)
 	b.leading()
 }
+
+// explain appends what numbers and references among the values mean, as "LogonType: network; ElevatedToken: Yes". The values
+// themselves stay as they were written: rules and other programs look for those.
+func (b *builder) explain(writer *eventlog.Provider) span {
+	from := len(b.text)
+	if !writer.Explained() {
+		return span{}
+	}
+	for i := range b.fields {
+		f := &b.fields[i]
+		if f.system != notSystem || f.span.from >= f.span.to {
+			continue
+		}
+		v := b.text[f.span.from:f.span.to]
+		if f.kind == nil && !bytes.HasPrefix(bytes.TrimLeft(v, " \t\r\n"), references) {
+			continue
+		}
+		start := len(b.text)
+		if start > from {
+			b.text = append(b.text, "; "...)
+		}
+		text, ok := writer.Explain(append(append(b.text, f.name...), ": "...), b.id, f.kind, v)
+		if b.text = text; !ok {
+			b.text = text[:start]
+		}
+	}
+	return span{from, len(b.text)}
+}
+
+// references is how a value begins that stands for texts of its provider: %%1842.
+var references = []byte("%%")
 
 // How much of the data goes into a message that is made of the first of them.
 const (
@@ -398,7 +438,7 @@ func (b *builder) leading() {
 	n := 0
 	for i := range b.fields {
 		f := &b.fields[i]
-		if f.system != notSystem || strings.HasPrefix(f.name, "Execution.") || empty(b.text[f.span.from:f.span.to]) {
+		if f.system != notSystem || strings.HasPrefix(f.name, "Execution.") || eventlog.Empty(b.text[f.span.from:f.span.to]) {
 			continue
 		}
 		b.text = append(append(append(b.text, "; "...), f.name...), ": "...)
@@ -408,7 +448,7 @@ func (b *builder) leading() {
 		}
 	}
 	for _, s := range b.strings {
-		if empty(b.text[s.from:s.to]) {
+		if eventlog.Empty(b.text[s.from:s.to]) {
 			continue
 		}
 		b.text = append(b.text, "; "...)
@@ -419,35 +459,23 @@ func (b *builder) leading() {
 	}
 }
 
-// empty tells whether a value says nothing; Windows writes a dash.
-func empty(v []byte) bool { return len(v) == 0 || len(v) == 1 && v[0] == '-' }
-
 // short appends the beginning of a value.
-func (b *builder) short(s span) { b.flat(cut(b.text[s.from:s.to], leadingBytes)) }
-
-// cut gives at most so many bytes of a value, whole characters, and dots where there was more.
-func cut(v []byte, most int) []byte {
-	if len(v) <= most {
-		return v
-	}
-	for most > 0 && !utf8.RuneStart(v[most]) {
-		most--
-	}
-	return append(v[:most:most], "..."...)
+func (b *builder) short(s span) {
+	b.text = eventlog.AppendFlat(b.text, eventlog.Cut(b.text[s.from:s.to], leadingBytes))
 }
 
-// find gives the value of a field, or of one of the strings by its number from 1.
-func (b *builder) find(name string) []byte {
+// Value gives a field, or one of the strings by its number from 1.
+func (b *builder) Value(name string) ([]byte, bool) {
 	for i := range b.fields {
 		if b.fields[i].name == name {
-			return b.value(&b.fields[i])
+			return b.value(&b.fields[i]), true
 		}
 	}
 	if n, err := strconv.Atoi(name); err == nil && 0 < n && n <= len(b.strings) {
 		s := b.strings[n-1]
-		return b.text[s.from:s.to]
+		return b.text[s.from:s.to], true
 	}
-	return nil
+	return nil, false
 }
 
 func (b *builder) value(f *field) []byte {

@@ -39,11 +39,12 @@ var systemFields = [systems]string{
 const (
 	recordNumberField = "record_number"
 	stringsField      = "strings"
+	explainedField    = "explained"
 )
 
 // systemNames are the names that data may not take.
 var systemNames = func() map[string]bool {
-	names := map[string]bool{recordNumberField: true, stringsField: true}
+	names := map[string]bool{recordNumberField: true, stringsField: true, explainedField: true}
 	for _, n := range systemFields {
 		names[n] = true
 	}

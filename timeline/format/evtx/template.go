@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"spor/timeline/format/eventlog"
 )
 
 // Tokens of binary XML, [MS-EVEN6] 2.2.12.1; 0x40 says that more of the kind, or attributes, follow.
@@ -59,6 +61,7 @@ type slot struct {
 	dynamic []part // the name, where it is no constant
 	parts   []part
 	only    part // where they are one value of the record; else its index is negative
+	kind    *eventlog.Kind
 }
 
 // A part is a piece of a leaf's content: a text, or a value of the record.
@@ -384,6 +387,7 @@ func (c *compiler) leaf(s slot) {
 			s.name = fmt.Sprintf("%s_%d", s.name, n)
 		}
 	}
+	s.kind = eventlog.KindOf(s.name)
 	if s.only = (part{index: -1}); len(s.parts) == 1 {
 		s.only = s.parts[0]
 	}
