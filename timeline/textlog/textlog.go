@@ -213,7 +213,7 @@ func (p *parser) flush() bool {
 	p.open = false
 	e := &p.entry
 	if len(p.more) > 0 {
-		e.Text = string(p.more)
+		e.Text = string(bytes.TrimRight(p.more, "\n")) // empty lines behind an entry are not its last value's
 		p.more = p.more[:0]
 	}
 	if p.old(e) {

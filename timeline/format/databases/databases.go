@@ -1,14 +1,17 @@
-// Package databases reads the logs of MySQL, MariaDB and PostgreSQL servers.
+// Package databases reads the logs of MySQL, MariaDB, PostgreSQL, MongoDB and Redis servers.
 //
 //   - MySQL 5.5 to 8.4 and MariaDB 10 and 11: error log, general query log, slow query log (MySQL 8.4 Reference Manual,
 //     7.4; sql/log.cc of MySQL and MariaDB)
 //   - PostgreSQL 9 to 17: stderr with a log_line_prefix that begins with %t or %m, csvlog, jsonlog (PostgreSQL 17
 //     documentation, 19.8; src/backend/utils/error)
+//   - MongoDB 2.4 to 7: JSON since 4.4, text before (MongoDB Manual, Log Messages)
+//   - Redis 2 to 7 and Valkey (src/server.c, serverLogRaw)
 //
 // What was asked is query, what was refused has the fields of a login.
 package databases
 
 import (
+	"bytes"
 	"strings"
 
 	"spor/timeline"
@@ -22,8 +25,11 @@ var Formats = []*timeline.Format{
 	postgresJSON.Dialect().Format(),
 	(&textlog.Dialect{Name: "postgresql_csv", Type: "postgresql:application_log:entry", Begin: csvBegin, Read: csv}).Format(),
 	(&textlog.Dialect{Name: "postgresql", Type: "postgresql:application_log:entry", Begin: postgresBegin, Read: postgres}).Format(),
-	(&textlog.Dialect{Name: "mysql_slow", Type: "mysql:slow_log:entry", Begin: slowBegin, Long: true, New: slow}).Format(),
-	(&textlog.Dialect{Name: "mysql", Type: "mysql:log:entry", Begin: mysqlBegin, New: mysql}).Format(),
+	headed(&textlog.Dialect{Name: "mysql_slow", Type: "mysql:slow_log:entry", Begin: slowBegin, Long: true, New: slow}),
+	headed(&textlog.Dialect{Name: "mysql", Type: "mysql:log:entry", Begin: mysqlBegin, New: mysql}),
+	mongoJSON.Dialect().Format(),
+	(&textlog.Dialect{Name: "mongodb", Type: "mongodb:log:entry", Begin: mongoBegin, Sure: mongoSure, Read: mongo}).Format(),
+	(&textlog.Dialect{Name: "redis", Type: "redis:log:entry", Begin: redisBegin, Read: redis}).Format(),
 }
 
 // severity finds PostgreSQL's word for it (src/include/utils/elog.h), or for what stands behind an entry under its own
@@ -140,6 +146,13 @@ var postgresSays = []textlog.Pattern{
 	say("stopped", "", "database system is shut down"),
 	say("stopped", "", "received {signal} shutdown request"),
 	say("query_slow", "", "duration: {duration@} ms  statement: {query}"),
+	say("query_slow", "", "duration: {duration@} ms  parse {statement_name@}: {query}"),
+	say("query_slow", "", "duration: {duration@} ms  bind {statement_name@}: {query}"),
+	say("query_slow", "", "duration: {duration@} ms  execute {statement_name@}: {query}"),
+	say("query_slow", "", "duration: {duration@} ms  parse <unnamed>: {query}"),
+	say("query_slow", "", "duration: {duration@} ms  bind <unnamed>: {query}"),
+	say("query_slow", "", "duration: {duration@} ms  execute <unnamed>: {query}"),
+	say("query", "", "execute {statement_name@}: {query}"),
 	say("query_slow", "", "duration: {duration@} ms"),
 }
 
@@ -207,17 +220,59 @@ func mysqlBegin(line string) (dates.Stamp, int, bool) {
 	}
 	if n == 0 {
 		if !strings.HasPrefix(line, "\t\t") {
-			return s, 0, false
+			return s, 0, isHeading(line)
 		}
 		_, _, _, ok := general(line[2:])
 		return s, 0, ok
 	}
 	rest := line[n:]
-	if _, _, _, ok := bracketed(rest); ok {
+	if _, _, _, ok := bracketed(rest); ok || saidBy(rest) != "" {
 		return s, n, true
 	}
 	_, _, _, ok := general(rest)
 	return s, n, ok
+}
+
+// saidBy reads who says what has no level: the script that starts the server, in every version, and InnoDB before 5.7, also
+// behind the number of its thread.
+func saidBy(s string) string {
+	first, rest, _ := strings.Cut(strings.TrimLeft(s, " \t"), " ")
+	if first != "" && len(first) <= 16 && strings.Trim(first, "0123456789abcdef") == "" {
+		first, _, _ = strings.Cut(rest, " ")
+	}
+	switch first {
+	case "InnoDB:", "mysqld_safe", "mariadbd-safe", "mysqld_safe_helper":
+		return strings.TrimSuffix(first, ":")
+	}
+	return ""
+}
+
+// isHeading tells the first of the three lines that a server writes into its general and slow logs when it opens them
+// (sql/log.cc, File_query_log::open).
+func isHeading(line string) bool {
+	return strings.HasSuffix(strings.TrimRight(line, " \r"), "started with:") && strings.Contains(line, ", Version: ")
+}
+
+// headed knows a log by what stands behind such headings: both have them.
+func headed(d *textlog.Dialect) *timeline.Format {
+	f := d.Format()
+	sniff := f.Sniff
+	f.Sniff = func(name string, head []byte) bool { return sniff(name, behindHeadings(head)) }
+	return f
+}
+
+func behindHeadings(head []byte) []byte {
+	const lines = 3
+	for {
+		first, rest, ok := bytes.Cut(head, []byte("\n"))
+		if !ok || !isHeading(string(first)) {
+			return head
+		}
+		for range lines - 1 {
+			_, rest, _ = bytes.Cut(rest, []byte("\n"))
+		}
+		head = rest
+	}
 }
 
 // bracketed reads " 25 [Note] [MY-010926] [Server] text" or " [Warning] text".
@@ -259,6 +314,10 @@ func mysql() func(*textlog.Entry) {
 	var last dates.Stamp
 	return func(e *textlog.Entry) {
 		words := e.Words()
+		if line, _, _ := strings.Cut(e.Text, "\n"); e.Stamp.IsZero() && isHeading(line) {
+			e.Skip = true
+			return
+		}
 		if e.Stamp.IsZero() {
 			e.Stamp = last
 			e.Flag("time_of_line_before")
@@ -282,6 +341,11 @@ func mysql() func(*textlog.Entry) {
 			daemons.MySQL(&e.Fields, said)
 			e.Add("body", said)
 			e.Message = e.Join("[", level, "] ", said)
+			return
+		}
+		if program := saidBy(words); program != "" {
+			e.Add("subsystem", program)
+			e.Add("body", strings.TrimSpace(words))
 			return
 		}
 		thread, command, argument, _ := general(words)
@@ -321,7 +385,7 @@ func statement(e *textlog.Entry, command, argument string) {
 }
 
 func slowBegin(line string) (dates.Stamp, int, bool) {
-	return dates.Stamp{}, 0, strings.HasPrefix(line, "# User@Host: ") || strings.HasPrefix(line, "# Time: ")
+	return dates.Stamp{}, 0, strings.HasPrefix(line, "# User@Host: ") || strings.HasPrefix(line, "# Time: ") || isHeading(line)
 }
 
 // slow reads an entry: "# User@Host: root[root] @ localhost []  Id: 5", times, "SET timestamp=…;" and the query. A line

@@ -51,7 +51,49 @@ var cases = []textlogtest.Case{
 			`"datetime":"2026-03-09T09:00:00.500000+00:00"`,
 		},
 	},
+	{ // a script and InnoDB write no level, and an empty line behind an entry is not the entry's
+		Format: "mysql", Name: "/var/log/mysql/error.log",
+		Text: "260309 09:00:00 mysqld_safe Starting mysqld daemon\n260309  9:00:01  InnoDB: Initializing\nInnoDB: more\n2026-03-09 09:00:02 7f1b2c3d InnoDB: Warning\n260309  9:00:03 [ERROR] Aborting\n\n260309  9:00:04 [Note] end\n",
+		Want: []string{`"subsystem":"mysqld_safe","body":"mysqld_safe Starting mysqld daemon"`, `"subsystem":"InnoDB","body":"InnoDB: Initializing\nInnoDB: more"`, `"subsystem":"InnoDB"`, `"severity":"ERROR","body":"Aborting"`, `"body":"end"`},
+	},
+	{ // what the server writes when it opens the file
+		Format: "mysql_slow", Name: "/slow.log",
+		Text: heading + heading + "# Time: 2026-03-09T09:00:00.5Z\n# User@Host: a[a] @  [192.0.2.7]  Id: 6\nselect 2;\n" + heading + "# Time: 2026-03-09T10:00:00.5Z\n# User@Host: b[b] @  [192.0.2.7]  Id: 7\nselect 3;\n",
+		Want: []string{`"query":"select 2;"`, `"username":"b","ip_address":"192.0.2.7","connection":7,"action":"query_slow","query":"select 3;"`},
+	},
+	{
+		Format: "mysql", Name: "/host.log", Text: heading + "2026-03-09T09:00:00.116872Z\t    8 Connect\troot@localhost on  using Socket\n" + heading + "2026-03-09T09:00:01.116872Z\t    8 Query\tselect 1\n",
+		Want: []string{`"connection":8,"mysql_command":"Connect","action":"connection_opened","username":"root"`, `"query":"select 1"`},
+	},
+	{
+		Format: "postgresql", Name: "/p.log", Text: "2026-03-09 09:00:00.004 UTC [7] u@d LOG:  duration: 12.4 ms  execute s1: select 1\n2026-03-09 09:00:00.004 UTC [7] u@d LOG:  duration: 12.4 ms  parse <unnamed>: select 2\n",
+		Want: []string{`"duration":"12.4","statement_name":"s1","query":"select 1"`, `"duration":"12.4","query":"select 2"`},
+	},
+	{
+		Format: "mongodb_json", Name: "/var/log/mongodb/mongod.log",
+		Text: `{"t":{"$date":"2026-03-09T09:00:00.328+01:00"},"s":"I",  "c":"NETWORK",  "id":22943,   "ctx":"listener","msg":"Connection accepted","attr":{"remote":"192.0.2.7:36586","connectionId":1}}` + "\n" +
+			`{"t":{"$date":"2026-03-09T09:00:01.328+01:00"},"s":"I",  "c":"ACCESS",   "id":20249,   "ctx":"conn1","msg":"Authentication failed","attr":{"mechanism":"SCRAM-SHA-256","principalName":"eve","authenticationDatabase":"admin","client":"192.0.2.7:36586","result":"UserNotFound: no"}}` + "\n",
+		Want: []string{
+			`"datetime":"2026-03-09T08:00:00.328000+00:00"`,
+			`"authentication_method":"SCRAM-SHA-256","username":"eve","database":"admin","reason":"UserNotFound: no","ip_address":"192.0.2.7","port":36586,"action":"login_failed","authentication_result":"failure"`,
+		},
+	},
+	{
+		Format: "mongodb", Name: "/mongod.log", Text: "2026-03-09T09:00:00.010+0100 I NETWORK  [initandlisten] connection accepted from 192.0.2.7:58774 #1 (1 connection now open)\n2026-03-09T09:00:01.010+0100 I ACCESS   [conn1] SCRAM-SHA-1 authentication failed for eve on admin from client 192.0.2.7:58774 ; UserNotFound: no\n",
+		Want: []string{`"severity":"I","component":"NETWORK","context":"initandlisten","action":"connection_opened","ip_address":"192.0.2.7","port":58774`, `"authentication_method":"SCRAM-SHA-1","username":"eve","database":"admin","ip_address":"192.0.2.7"`},
+	},
+	{
+		Format: "mongodb", Name: "/x", Text: "2026-03-09T09:00:00.010+0100 [conn12] end connection 192.0.2.7:58774 (0 connections now open)\n", Want: []string{`"context":"conn12","action":"connection_closed"`},
+	},
+	{
+		Format: "redis", Name: "/var/log/redis/redis-server.log",
+		Text: "98:M 09 Mar 2026 09:00:00.442 # Possible SECURITY ATTACK detected.\n98:S 09 Mar 09:00:01.442 * MASTER MODE enabled\n98:signal-handler (1773046800) Received SIGTERM scheduling shutdown...\n[98] 09 Mar 09:00:02 * Ready to accept connections\n",
+		Want: []string{`"pid":98,"role":"primary","severity":"warning","action":"security_attack","authentication_result":"failure"`, `"role":"replica","severity":"notice","action":"replication_stopped"`, `"datetime":"2026-03-09T09:00:00.000000+00:00"`, `"action":"started"`},
+	},
 }
+
+// heading is what MySQL writes into a log of queries when it opens it.
+const heading = "/usr/sbin/mysqld, Version: 8.0.15 (MySQL Community Server - GPL). started with:\nTcp port: 3306  Unix socket: /run/mysqld.sock\nTime                 Id Command    Argument\n"
 
 // TestForged logs on by a name that reads like an entry, as anybody may who reaches the server.
 func TestForged(t *testing.T) {
