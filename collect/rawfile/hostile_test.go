@@ -69,7 +69,7 @@ func TestDamage(t *testing.T) {
 		began := time.Now()
 		n, err := readEverything(t.Context(), l, int64(len(image)))
 		took := time.Since(began)
-		if slowest = max(slowest, took); took > 10*time.Second {
+		if slowest = max(slowest, took); took > time.Minute {
 			t.Errorf("seed %d took %v", seed, took)
 		}
 		if err == nil {

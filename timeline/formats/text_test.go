@@ -91,7 +91,7 @@ func TestTextMutants(t *testing.T) {
 			}
 		}
 	}
-	if slowest > 5*time.Second {
+	if slowest > time.Minute {
 		t.Errorf("one took %v", slowest)
 	}
 	t.Logf("%d mutants, %d of them known by their content, the slowest took %v", n, known, slowest)

@@ -149,7 +149,7 @@ func TestHugeDictionary(t *testing.T) {
 	if sum := read(t, "x.xz", many); !strings.Contains(sum.Error, errTiny.Error()) {
 		t.Errorf("got %+v, want %v", sum, errTiny)
 	}
-	if took := time.Since(start); took > 5*time.Second {
+	if took := time.Since(start); took > time.Minute {
 		t.Errorf("took %v", took)
 	}
 }

@@ -392,7 +392,7 @@ func TestMutants(t *testing.T) {
 			t.Errorf("%d bytes allocated for %d", grown, size)
 		}
 	}
-	if slowest > 15*time.Second || rows == 0 {
+	if slowest > time.Minute || rows == 0 {
 		t.Errorf("one took %v, %d rows in all", slowest, rows)
 	}
 	t.Logf("%d mutants, %d rows, the slowest took %v", n, rows, slowest)

@@ -256,7 +256,7 @@ func TestAliasesOfAliases(t *testing.T) {
 	if len(got) != 1 || got[0].Users[0] != "B" {
 		t.Errorf("rules %+v, want that of B alone", got)
 	}
-	if took := time.Since(begun); took > 10*time.Second {
+	if took := time.Since(begun); took > time.Minute {
 		t.Errorf("it took %v", took)
 	}
 }

@@ -423,7 +423,7 @@ func TestAskEnds(t *testing.T) {
 	tree := livetest.Tree{"/proc/sys/kernel/pid_max": livetest.Text("4194304\n"), "/proc/loadavg": livetest.Text("0.1 0.2 0.3 1/200 31000\n")}
 	began := time.Now()
 	s := ask(t.Context(), tree.Files())
-	if took := time.Since(began); s.limit != 4194304 || s.tried < 31000 || took > 5*time.Second || !has(s.answered, os.Getpid()) && s.tried > os.Getpid() {
+	if took := time.Since(began); s.limit != 4194304 || s.tried < 31000 || took > time.Minute || !has(s.answered, os.Getpid()) && s.tried > os.Getpid() {
 		t.Errorf("tried %d of %d in %v, %d answered", s.tried, s.limit, took, len(s.answered))
 	}
 	t.Logf("tried %d of %d in %v", s.tried, s.limit, time.Since(began))

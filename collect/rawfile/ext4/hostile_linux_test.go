@@ -90,7 +90,7 @@ func TestDamage(t *testing.T) {
 			bad[at] ^= byte(1 + rnd.IntN(255))
 			begun := time.Now()
 			everything(bad)
-			if took := time.Since(begun); took > 5*time.Second {
+			if took := time.Since(begun); took > time.Minute {
 				t.Errorf("%s: byte %d: took %v", args, at, took)
 			}
 		}

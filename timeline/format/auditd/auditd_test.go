@@ -137,7 +137,7 @@ func TestSlowRecords(t *testing.T) {
 		text := strings.Repeat(line("EXECVE", 1, body.String()), 64)
 		start := time.Now()
 		events, _ := all(text)
-		if took := time.Since(start); len(events) != 1 || len(events[0].Message) > 2*maxCommand || took > 4*time.Second {
+		if took := time.Since(start); len(events) != 1 || len(events[0].Message) > 2*maxCommand || took > 30*time.Second {
 			t.Errorf("%s: %d events, %v for %d bytes", name, len(events), took, len(text))
 		}
 	}

@@ -72,7 +72,7 @@ func TestForged(t *testing.T) {
 
 // TestSlowWords gives each reader long lines that are made to be looked at again and again.
 func TestSlowWords(t *testing.T) {
-	const size = 16 << 10
+	const size, slow = 16 << 10, 250 * time.Millisecond // at 1 MB/s it would be 16 ms
 	begin := []string{"", "Failed password for ", "Invalid user ", "imap-login: x: user=<", "3F1A2B4C5D: reject: ", "reject=", "x authenticator failed for ", "lost input channel from ", "Connection closed by invalid user ", "[", "alice : ", "pam_unix(a:b): authentication failure; ruser="}
 	parts := []string{"[", "[::1", " from ", " rhost=", ": ", "] OK UPLOAD: Client \"1\", \"" + strings.Repeat("x", 1000), "\", ", "' ", " H=[1.2.3.4", " ssh2: ", " = ", "'@'", ">, method=", "sql(", ",", "\\\"", " x=\"", " 1.1.1.1 port " + strings.Repeat("y", 200)}
 	var slowest time.Duration
@@ -87,13 +87,19 @@ func TestSlowWords(t *testing.T) {
 				var f textlog.Fields
 				start := time.Now()
 				Read(&f, program, words)
-				if took := time.Since(start); took > slowest {
+				took := time.Since(start)
+				for again := 0; took > slow && again < 10; again++ { // the machine may have had other work
+					start, f = time.Now(), textlog.Fields{}
+					Read(&f, program, words)
+					took = min(took, time.Since(start))
+				}
+				if took > slowest {
 					slowest, what = took, program+": "+b+"("+p[:min(len(p), 40)]+")*"
 				}
 			}
 		}
 	}
-	if slowest > 250*time.Millisecond { // at 1 MB/s it would be 16 ms; other work on the machine is allowed for
+	if slowest > slow {
 		t.Errorf("%v for %s", slowest, what)
 	}
 	t.Logf("the slowest took %v: %s", slowest, what)

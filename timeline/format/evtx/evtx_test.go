@@ -227,7 +227,7 @@ func TestMutants(t *testing.T) {
 			t.Errorf("%s: %d bytes allocated for %d", s.path, grown, len(b))
 		}
 	}
-	if slowest > 5*time.Second {
+	if slowest > time.Minute {
 		t.Errorf("one took %v", slowest)
 	}
 	t.Logf("%d mutants, the slowest took %v", n, slowest)

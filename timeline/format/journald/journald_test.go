@@ -259,7 +259,7 @@ func TestMutants(t *testing.T) {
 		}
 		entries += events
 	}
-	if slowest > 15*time.Second || entries == 0 {
+	if slowest > time.Minute || entries == 0 {
 		t.Errorf("one took %v, %d entries in all", slowest, entries)
 	}
 	t.Logf("%d mutants, %d entries, the slowest took %v", n, entries, slowest)

@@ -128,7 +128,7 @@ func TestSparse(t *testing.T) {
 	if len(lines) != 2 || errs != nil || !strings.Contains(lines[1], "uid 3900000000 ") {
 		t.Fatalf("got %q, %v", lines, errs)
 	}
-	if took := time.Since(start); took > 2*time.Second {
+	if took := time.Since(start); took > 30*time.Second {
 		t.Errorf("%v for two records", took)
 	}
 }

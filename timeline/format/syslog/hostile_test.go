@@ -63,7 +63,7 @@ func TestSlowLines(t *testing.T) {
 		text := strings.Repeat(line, size/len(line))
 		start := time.Now()
 		events, _ := parse(timeline.Input{ModTime: modified, R: strings.NewReader(text)})
-		if took := time.Since(start); took > 2*time.Second { // half a MB/s, on a machine with much else to do
+		if took := time.Since(start); took > 30*time.Second { // what is looked at again and again takes minutes
 			t.Errorf("%s: %v for %d bytes, %d events", name, took, len(text), len(events))
 		}
 	}
