@@ -17,7 +17,7 @@ import (
 // A browser is a headless Chromium that is driven over a pipe by its DevTools protocol
 // (chromedevtools.github.io/devtools-protocol): JSON messages, each ended by a zero byte, on descriptors 3 and 4.
 type browser struct {
-	t       *testing.T
+	t       testing.TB
 	to      io.WriteCloser
 	from    *bufio.Reader
 	last    int
@@ -35,7 +35,7 @@ type message struct {
 }
 
 // newBrowser starts one with an empty tab, or skips the test where there is none.
-func newBrowser(t *testing.T) *browser {
+func newBrowser(t testing.TB) *browser {
 	t.Helper()
 	var path string
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
@@ -209,6 +209,22 @@ func (b *browser) cpu() time.Duration {
 	}
 	b.t.Fatal("the browser tells no processor time")
 	return 0
+}
+
+// set changes a control of the viewer as a person would.
+func (b *browser) set(id, value string) {
+	b.t.Helper()
+	b.eval(fmt.Sprintf(`{const x = document.getElementById(%q); x.value = %q; x.dispatchEvent(new Event(x.tagName === "INPUT" ? "input" : "change"))}`, id, value), nil)
+}
+
+// took sets a control and gives the milliseconds that the filter then took.
+func (b *browser) took(id, value string) (ms float64) {
+	b.t.Helper()
+	b.eval(`delete document.getElementById("viewer").dataset.took`, nil)
+	b.set(id, value)
+	b.until(`document.getElementById("viewer").dataset.took`)
+	b.eval(`Number(document.getElementById("viewer").dataset.took)`, &ms)
+	return ms
 }
 
 func (b *browser) key(name string, modifiers int) {

@@ -16,7 +16,7 @@ import (
 // part of the event's message is written as where that part is.
 
 const (
-	detailBlock  = 2048
+	detailBlock  = 4096
 	detailText   = 4000      // characters of a value
 	detailFields = 120       // of an event
 	maxShapes    = 4000      // the fields of events of further shapes stand in one, as JSON
@@ -107,7 +107,7 @@ func (d *details) shape(names []string) int {
 	}
 	id = len(d.names)
 	d.shapes[key] = id
-	d.names = append(d.names, append([]string{}, names...)) // as an array in JSON, never null
+	d.names = append(d.names, names)
 	d.named += len(key)
 	return id
 }
@@ -162,6 +162,15 @@ func (d *details) close() {
 		p = piece{ID: p.ID}
 	}
 	d.done, d.of = append(d.done, p), d.of[:0]
+}
+
+// table is the names of each shape: a line each, tabs between them. No tidy text has a tab.
+func (d *details) table() piece {
+	c := newColumn()
+	for _, names := range d.names {
+		c.write([]byte(strings.Join(names, "\t") + "\n"))
+	}
+	return c.piece("shapes")
 }
 
 // known are the keys of a line that the page has columns for.

@@ -30,7 +30,7 @@ var update = flag.Bool("update", false, "write the golden pages")
 var began = time.Date(2026, 3, 10, 21, 4, 5, 0, time.UTC)
 
 // made is an opened folder of a host that an intruder was on. hostile is put wherever the host has a say.
-func made(t *testing.T, hostile string) fstest.MapFS {
+func made(t testing.TB, hostile string) fstest.MapFS {
 	t.Helper()
 	no := false
 	outcomes := []artifacts.Outcome{
@@ -140,7 +140,7 @@ func made(t *testing.T, hostile string) fstest.MapFS {
 }
 
 // screenshot is a desktop with a window on it.
-func screenshot(t *testing.T) []byte {
+func screenshot(t testing.TB) []byte {
 	t.Helper()
 	m := image.NewRGBA(image.Rect(0, 0, 1600, 900))
 	draw.Draw(m, m.Bounds(), image.NewUniform(color.RGBA{0, 90, 120, 255}), image.Point{}, draw.Src)

@@ -328,15 +328,16 @@ type meta struct {
 	Words    map[string]string `json:"words"`
 	Digits   string            `json:"digits"` // between groups of three
 	Block    int               `json:"block"`  // events whose own fields are in one piece
-	Shapes   [][]string        `json:"shapes"` // the names of those fields
+	Shapes   int               `json:"shapes"` // bytes of the names of those fields when opened
 	Own      []int             `json:"own"`    // bytes of those pieces when opened
 }
 
 // write writes the blocks of data and the script, to stand at the end of the body.
 func (v *viewer) write(w io.Writer, t *texts, end time.Time) error {
+	shapes := v.own.table()
 	m := meta{
 		Count: v.count, Pieces: v.pieces, Kinds: v.kinds, Findings: append([]mark{}, v.marks...), Words: t.Viewer, Digits: t.Thousands,
-		From: end.Unix() - chartDays*86400, To: end.Unix() + 3600, Block: detailBlock, Shapes: v.own.names,
+		From: end.Unix() - chartDays*86400, To: end.Unix() + 3600, Block: detailBlock, Shapes: shapes.Size,
 	}
 	for _, p := range v.own.done {
 		m.Own = append(m.Own, p.Size)
@@ -351,7 +352,7 @@ func (v *viewer) write(w io.Writer, t *texts, end time.Time) error {
 	}
 	b := bufio.NewWriterSize(w, 1<<16)
 	fmt.Fprintf(b, "<script type=\"application/json\" id=\"viewer-meta\">%s</script>\n", j)
-	for _, p := range slices.Concat(v.pieces, v.own.done) {
+	for _, p := range slices.Concat(v.pieces, []piece{shapes}, v.own.done) {
 		fmt.Fprintf(b, "<script type=\"application/octet-stream\" id=\"viewer-%s\">", p.ID)
 		e := base64.NewEncoder(base64.StdEncoding, b)
 		e.Write(p.data)

@@ -130,22 +130,25 @@ async function load() {
 // own gives the hash of an event's item and the event's own fields: names and values. How they lie in a block stands in
 // details.go.
 const blocks = new Map();
+let shapes = null; // opened once
+const linesOf = (id, size) => open(id, size, true).then((bytes) => new TextDecoder().decode(bytes).split("\n"));
 async function own(e) {
   const n = Math.floor(e / meta.block), first = n * meta.block, size = Math.min(meta.block, count - first);
   if (!meta.own[n]) return [];
   if (!blocks.has(n)) {
     if (blocks.size > 15) blocks.delete(blocks.keys().next().value);
-    blocks.set(n, open("d" + n, meta.own[n], true).then((bytes) => new TextDecoder().decode(bytes).split("\n")));
+    blocks.set(n, linesOf("d" + n, meta.own[n]));
   }
-  const lines = await blocks.get(n), shape = lines[e - first], many = new Map();
+  shapes ??= linesOf("shapes", meta.shapes).then((list) => list.map((names) => (names ? names.split("\t") : [])));
+  const [lines, names] = await Promise.all([blocks.get(n), shapes]), shape = lines[e - first], many = new Map();
   let before = 0; // of the event's shape
   for (let i = 0; i < size; i++) {
     if (i === e - first) before = many.get(shape) || 0;
     many.set(lines[i], (many.get(lines[i]) || 0) + 1);
   }
   let at = size + before;
-  for (const [s, m] of many) { if (s === shape) break; at += m * meta.shapes[s].length; }
-  return meta.shapes[shape].map((name, i) => [name, lines[at + i * many.get(shape)]]);
+  for (const [s, m] of many) { if (s === shape) break; at += m * names[s].length; }
+  return names[shape].map((name, i) => [name, lines[at + i * many.get(shape)]]);
 }
 
 // unquote writes out what is a part of the message.
