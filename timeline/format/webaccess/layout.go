@@ -150,6 +150,8 @@ func (p *part) takes(v string) bool {
 	switch {
 	case p.slot == web.Status:
 		return isStatus(v)
+	case p.slot == web.Address: // "GET" is no host: the form has a value more than the line
+		return v == "" || strings.Trim(v, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != ""
 	case p.kind == took:
 		return v == "-" || v == "" || v[0]-'0' <= 9 || v[0] == '-' || v[0] == '.'
 	case p.slot == web.Bytes || p.slot == web.Sent || p.slot == web.Received || p.slot == web.Port:

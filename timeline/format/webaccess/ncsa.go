@@ -84,9 +84,9 @@ func ncsaLine(e *textlog.Entry, line string, at int) error {
 	ncsaHead(&r, line[:open-1])
 	extra := r.Values[web.None]
 	r.Values[web.None] = ""
-	traefik := extra != "" && traefikTail(&r, e, extra)
+	known := extra != "" && (traefikTail(&r, e, extra) || ingressTail(&r, e, extra))
 	r.Give(e)
-	if extra != "" && !traefik {
+	if extra != "" && !known {
 		if text, rest, ok := web.Quoted(extra); ok && rest == "" { // nginx's "main" has "$http_x_forwarded_for" there
 			if text != "" && text != "-" && web.IsAddress(firstOf(text)) {
 				e.Add("x_forwarded_for", text)
@@ -206,5 +206,38 @@ func traefikTail(r *web.Request, e *textlog.Entry, s string) bool {
 	}
 	r.Values[web.Upstream] = server
 	r.Took(strings.TrimSuffix(strings.TrimPrefix(rest, " "), "ms"), 1000)
+	return true
+}
+
+// ingressTail reads `89 0.001 [default-web-80] [] 10.0.0.5:8080, 10.0.0.6:8080 0, 59 0.000, 0.004 502, 200 529a…`, which
+// ingress-nginx puts behind (kubernetes.github.io/ingress-nginx, Log format): where a request was tried again, lists.
+func ingressTail(r *web.Request, e *textlog.Entry, s string) bool {
+	length, rest := word(s)
+	took, rest := word(rest)
+	if _, ok := textlog.Atoi(length); !ok || took == "" || took[0]-'0' > 9 || !strings.HasPrefix(rest, "[") {
+		return false
+	}
+	service, rest, ok := strings.Cut(rest[1:], "] [")
+	other, rest, ok2 := strings.Cut(rest, "] ")
+	if !ok || !ok2 {
+		return false
+	}
+	at := strings.IndexByte(rest, ' ')
+	for at > 0 && rest[at-1] == ',' {
+		next := strings.IndexByte(rest[at+1:], ' ')
+		if next < 0 {
+			return false
+		}
+		at += 1 + next
+	}
+	last := strings.LastIndexByte(rest, ' ')
+	if at < 0 || last < at {
+		return false
+	}
+	r.Values[web.Received], r.Values[web.Upstream] = length, rest[:at]
+	r.Took(took, 1e6)
+	e.Add("upstream_name", service)
+	e.Add("alternative_upstream_name", other)
+	e.Add("request_identifier", rest[last+1:])
 	return true
 }

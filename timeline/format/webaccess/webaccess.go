@@ -24,7 +24,9 @@ var Formats = []*timeline.Format{
 	(&textlog.Dialect{Name: "squid_access", Type: web.Access, Begin: squidBegin, Read: squid, Single: true}).Format(),
 	(&textlog.Dialect{Name: "webserver_json", Type: web.Access, Begin: jsonBegin, Sure: jsonSure, Cut: jsonCut, Read: readJSON, Single: true}).Format(),
 	(&textlog.Dialect{Name: "apache_access", Type: web.Access, Begin: ncsaBegin, Sure: ncsaSure, Cut: ncsaCut, Read: ncsa, Single: true, Comment: "#"}).Format(),
-	known("confluence_access", Tomcat, `%t %{X-Forwarded-For}i %{X-AUSERNAME}o %{thread}r %h %r %s %Dms %b %{Referer}i %{User-Agent}i`),
+	known("confluence_access", Tomcat, `%t %{X-Forwarded-For}i %{X-AUSERNAME}o %{thread}r %h %r %s %Dms %b %{Referer}i %{User-Agent}i`,
+		`%t %{X-AUSERNAME}o %{thread}r %h %r %s %Dms %b %{Referer}i %{User-Agent}i`),
+	known("apache_ssl_request", Apache, `%t %h %{SSL_PROTOCOL}x %{SSL_CIPHER}x "%r" %b`),
 	known("nginx_proxy_manager", Nginx,
 		npmHead+"$upstream_cache_status $upstream_status $status - "+npmRequest+` [Sent-to $server] "$http_user_agent" "$http_referer"`,
 		npmHead+"$status - "+npmRequest+` [Sent-to $server] "$http_user_agent" "$http_referer"`,
@@ -45,8 +47,8 @@ func ncsaCut(beginning string) bool {
 	return ok && at < len(beginning) && beginning[at] == '"'
 }
 
-// known is the parser of forms that a product has without configuration; Confluence's is that since 7.11
-// (confluence.atlassian.com, Configure Access Logs).
+// known is the parser of forms that a product has without configuration; Confluence's are that since 7.11 and that before
+// (confluence.atlassian.com, Configure Access Logs), and ssl_request_log is in the ssl.conf that comes with httpd.
 func known(name string, compile func(string) (*Layout, error), forms ...string) *timeline.Format {
 	var ls layouts
 	for _, form := range forms {
@@ -87,15 +89,27 @@ func haproxy(e *textlog.Entry) {
 	e.Damage = haproxyLine(e, client, e.Words())
 }
 
+// maxExtra is how many words that are not HAProxy's own are passed over.
+const maxExtra = 2
+
 // haproxyLine reads "frontend backend/server 0/0/0/169/169 404 1541 - - ---- 1/1/1/1/0 0/0 {captured} "GET / HTTP/1.1"" of
 // the HTTP log, and "frontend backend/server 0/0/169 1541 -- 1/1/1/1/0 0/0" of the TCP log, behind client and date.
 func haproxyLine(e *textlog.Entry, client, s string) error {
 	var r web.Request
 	v := &r.Values
-	v[web.Address], v[web.ClientPort] = web.HostPort(client)
+	if at := strings.LastIndexByte(client, ':'); at >= 0 { // always there, and no brackets around an IPv6 address
+		v[web.Address], v[web.ClientPort] = strings.Trim(client[:at], "[]"), client[at+1:]
+	}
 	frontend, rest := word(s)
 	backend, rest := word(rest)
 	times, rest := word(rest)
+	for range maxExtra { // a log-format of custom puts the name that was asked for here
+		if times == "" || strings.Count(times, "/") >= 2 {
+			break
+		}
+		e.Add("extra", times)
+		times, rest = word(rest)
+	}
 	parts := strings.Count(times, "/")
 	if parts < 2 && e.Cut == 0 {
 		return errRequest

@@ -90,6 +90,25 @@ var cases = []textlogtest.Case{
 		},
 		Errors: 1,
 	},
+	{ // the last as a server behind no proxy writes it: a user, and no list of addresses
+		Format: "confluence_access", Name: "access_log.2026-03-09",
+		Text: "[09/Mar/2026:09:00:00 +0100] alice http-nio-8080-exec-6 192.0.2.7 GET /a.jspa HTTP/1.1 200 100ms 10 http://localhost/ Mozilla/5.0 (X11)\n",
+		Want: []string{`"ip_address":"192.0.2.7","http_request_method":"GET","url":"/a.jspa","http_version":"HTTP/1.1","http_response_code":200,"http_response_bytes":10,"http_request_referer":"http://localhost/","http_request_user_agent":"Mozilla/5.0 (X11)","time_taken":100000`},
+	},
+	{
+		Format: "apache_ssl_request", Name: "/var/log/httpd/ssl_request_log",
+		Text: `[09/Mar/2026:09:00:00 +0100] 192.0.2.7 TLSv1.3 TLS_AES_256_GCM_SHA384 "GET /a?b HTTP/1.1" 13` + "\n" + `[09/Mar/2026:09:00:01 +0100] 2001:db8::7 - - "-" -` + "\n",
+		Want: []string{`"ip_address":"192.0.2.7","http_request_method":"GET","url":"/a?b","http_version":"HTTP/1.1","http_response_bytes":13`, `"ip_address":"2001:db8::7"`},
+	},
+	{
+		Format: "apache_access", Name: "ingress.log",
+		Text: `192.0.2.7 - - [09/Mar/2026:09:00:00 +0000] "GET /i HTTP/1.1" 200 61 "-" "curl" 348 0.101 [default-web-80] [] 10.0.0.6:80, 10.0.0.7:80 0, 61 0.100, 0.004 502, 200 835136ae` + "\n" +
+			`192.0.2.7 - - [09/Mar/2026:09:00:00 +0000] "geti /i HTTP/1.1" 400 1 "-" "-" 0 0.000 [] [] - - - - efb0` + "\n",
+		Want: []string{
+			`"bytes_received":348,"http_request_user_agent":"curl","upstream":"10.0.0.6:80, 10.0.0.7:80","time_taken":101000`,
+			`"request_identifier":"efb0","ip_address":"192.0.2.7"`,
+		},
+	},
 	{
 		Format: "confluence_access", Name: "conf_access_log.2021-06-17.log",
 		Text: "[17/Jun/2021:12:57:26 +0200] 192.0.2.15 testuser http-nio-8080-exec-6 0:0:0:0:0:0:0:1 GET /index.action HTTP/1.1 200 1020ms 7881 http://localhost/ Mozilla/5.0 (Macintosh)\n",
