@@ -36,8 +36,8 @@ const (
 )
 
 // Files gives the files of evidence at name: the items of an opened folder (one with a manifest.json) in the manifest's
-// order, with their origins and times; of any other folder all regular files in order of name; or the one file. Links
-// are not followed. An error is about one file or folder, and the stream goes on.
+// order, with their origins and times; of any other folder all regular files in order of name, and the items of opened
+// folders in it; or the one file. Links are not followed. An error is about one file or folder, and the stream goes on.
 func Files(name string) iter.Seq2[*File, error] {
 	return func(yield func(*File, error) bool) {
 		info, err := os.Stat(name)
@@ -180,6 +180,11 @@ func (w *walker) dir(name string, depth int) bool {
 	if err != nil && !w.yield(nil, err) {
 		return false
 	}
+	if depth > 0 && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == "manifest.json" }) {
+		if ours, goOn := w.opened(name); ours {
+			return goOn
+		}
+	}
 	for _, e := range entries {
 		child := path.Join(name, e.Name())
 		switch {
@@ -194,6 +199,25 @@ func (w *walker) dir(name string, depth int) bool {
 		}
 	}
 	return true
+}
+
+// opened gives the items of an opened folder, if it is one; goOn: the consumer wants more.
+func (w *walker) opened(name string) (ours, goOn bool) {
+	root, err := w.root.OpenRoot(name)
+	if err != nil {
+		return false, true
+	}
+	defer root.Close()
+	m, err := readManifest(root)
+	if err != nil {
+		return false, true
+	}
+	goOn = true
+	m.files(root, func(f *File, err error) bool {
+		goOn = w.yield(f, err)
+		return goOn
+	})
+	return true, goOn
 }
 
 func (w *walker) list(name string) ([]fs.DirEntry, error) {

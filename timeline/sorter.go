@@ -234,9 +234,10 @@ func (m *moment) unite(do func(record) error) error {
 	for _, same := range m.occurrences() {
 		r := m.at(same[0])
 		var others []uint32
+		told := same[:1:1] // one of each path: two collections of a host may have the same file
 		for _, i := range same[1:] {
-			if n := m.at(i).source(); m.codec.byPath(m.at(i), r) != 0 && !slices.Contains(others, n) { // those that carry their source tell it
-				others = append(others, n)
+			if !slices.ContainsFunc(told, func(j int) bool { return m.codec.byPath(m.at(i), m.at(j)) == 0 }) { // those that carry their source tell it
+				told, others = append(told, i), append(others, m.at(i).source())
 			}
 		}
 		if len(others) > 0 {

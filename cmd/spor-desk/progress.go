@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"time"
 
@@ -143,17 +142,35 @@ func (p *progress) count(f *timeline.File) *timeline.File {
 		if err != nil {
 			return nil, err
 		}
-		if file, ok := rc.(*os.File); ok {
-			return &countedFile{File: file, to: p, size: f.Size}, nil
+		if at, ok := rc.(anywhere); ok {
+			return &countedFile{anywhere: at, to: p, size: f.Size}, nil
 		}
-		return rc, nil
+		return &countedWhole{rc, p, f.Size}, nil
 	}
 	return &counted
 }
 
+// countedWhole counts when it is closed.
+type countedWhole struct {
+	io.ReadCloser
+	to   *progress
+	size int64
+}
+
+func (c *countedWhole) Close() error {
+	c.to.add(c.size)
+	return c.ReadCloser.Close()
+}
+
+// anywhere can be read at any place: a file, or a part of one.
+type anywhere interface {
+	io.ReadSeekCloser
+	io.ReaderAt
+}
+
 // countedFile counts to the farthest byte that was read.
 type countedFile struct {
-	*os.File
+	anywhere
 	to   *progress
 	size int64
 	at   int64 // where Read is
@@ -171,25 +188,25 @@ func (c *countedFile) reach(at int64) {
 }
 
 func (c *countedFile) Read(b []byte) (int, error) {
-	n, err := c.File.Read(b)
+	n, err := c.anywhere.Read(b)
 	c.at += int64(n)
 	c.reach(c.at)
 	return n, err
 }
 
 func (c *countedFile) ReadAt(b []byte, at int64) (int, error) {
-	n, err := c.File.ReadAt(b, at)
+	n, err := c.anywhere.ReadAt(b, at)
 	c.reach(at + int64(n))
 	return n, err
 }
 
 func (c *countedFile) Seek(offset int64, whence int) (int64, error) {
-	at, err := c.File.Seek(offset, whence)
+	at, err := c.anywhere.Seek(offset, whence)
 	c.at = at
 	return at, err
 }
 
 func (c *countedFile) Close() error {
 	c.to.add(c.size - c.far)
-	return c.File.Close()
+	return c.anywhere.Close()
 }

@@ -18,6 +18,7 @@ import (
 	"spor/cmd/internal/cli"
 	"spor/package/bundle"
 	"spor/timeline"
+	"spor/timeline/collected"
 	"spor/timeline/export"
 	"spor/timeline/formats"
 	"spor/timeline/packed"
@@ -41,8 +42,9 @@ func timelineCommand(s cli.Streams) *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use:   "timeline INPUT...",
-		Short: "One sorted timeline of opened folders, bundles, or any files of evidence",
+		Short: "One sorted timeline of opened folders, bundles, other collectors' archives, or any files of evidence",
 		Example: `  spor-desk timeline cases/2026-017 --out 2026-017.jsonl
+  spor-desk timeline uac-web01-linux-20260309090000.tar.gz Collection-FS02.zip kape --out all.jsonl
   spor-desk timeline /var/log/wtmp --summary`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, inputs []string) error { return runTimeline(cmd.Context(), o, inputs, s) },
@@ -89,9 +91,17 @@ func runTimeline(ctx context.Context, o *timelineOptions, inputs []string, s cli
 	if err != nil {
 		return err
 	}
-	r.Formats = append(webForms(ctx, sources), r.Formats...)
+	evidence, err := collected.Open(ctx, sources, collected.Options{Dir: dir, Packings: r.Packings})
+	if err != nil && ctx.Err() != nil {
+		return cli.Fail(cli.Interrupted, "", context.Cause(ctx))
+	}
+	if err != nil {
+		return cli.Fail(cli.Failed, "", err)
+	}
+	defer evidence.Close()
+	r.Formats = append(webForms(ctx, evidence.Files()), r.Formats...)
 	p := newProgress(s.Err, o.quiet)
-	err = writeTimeline(ctx, o, &reading{Reader: r, sources: sources, dir: dir, progress: p}, format, s.Out)
+	err = writeTimeline(ctx, o, &reading{Reader: r, evidence: evidence, dir: dir, progress: p}, format, s.Out)
 	p.end()
 	if err != nil && ctx.Err() != nil {
 		return cli.Fail(cli.Interrupted, "", context.Cause(ctx))
@@ -204,10 +214,10 @@ func byBundle(volumes []string) [][]string {
 	return groups
 }
 
-// A reading goes through the sources and says how far it is.
+// A reading goes through the evidence and says how far it is.
 type reading struct {
 	*timeline.Reader
-	sources  []string
+	evidence *collected.Inputs
 	dir      string // for what does not fit in memory
 	progress *progress
 
@@ -215,22 +225,20 @@ type reading struct {
 	damaged int64 // of those
 }
 
-// each reads every file of the sources. What cannot be read is said and passed over; that there was such is the error.
+// each reads every file of evidence. What cannot be read is said and passed over; that there was such is the error.
 func (r *reading) each(ctx context.Context, do func(timeline.Summary) error) error {
 	r.progress.phase("read", r.size(ctx), cli.Bytes)
 	unread := 0
-	for _, name := range r.sources {
-		for f, err := range timeline.Files(name) {
-			if err == nil {
-				err = r.file(ctx, f, do)
-			}
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			if err != nil {
-				unread++
-				r.progress.warn("%v", err)
-			}
+	for f, err := range r.evidence.Files() {
+		if err == nil {
+			err = r.file(ctx, f, do)
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil {
+			unread++
+			r.progress.warn("%v", err)
 		}
 	}
 	if unread > 0 {
@@ -255,14 +263,12 @@ func (r *reading) file(ctx context.Context, f *timeline.File, do func(timeline.S
 
 // size is how many bytes there are to read.
 func (r *reading) size(ctx context.Context) (bytes int64) {
-	for _, name := range r.sources {
-		for f, err := range timeline.Files(name) {
-			if ctx.Err() != nil {
-				return 0
-			}
-			if err == nil && f.Item.Link == "" {
-				bytes += f.Size
-			}
+	for f, err := range r.evidence.Files() {
+		if ctx.Err() != nil {
+			return 0
+		}
+		if err == nil && f.Item.Link == "" {
+			bytes += f.Size
 		}
 	}
 	return bytes

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"errors"
@@ -67,6 +68,68 @@ func TestTimelineIsTheSame(t *testing.T) {
 		if got := timelineOf(t, inputs...); !bytes.Equal(got, want) {
 			t.Errorf("inputs %v: other bytes:\n%s\nwant\n%s", inputs, got, want)
 		}
+	}
+}
+
+// archiveOf makes a zip.
+func archiveOf(t *testing.T, name string, files map[string]string) string {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for inner, text := range files {
+		w, err := z.Create(inner)
+		if err == nil {
+			_, err = w.Write([]byte(text))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	name = filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(name, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// TestTimelineOfCollections asks that a record is told once for each host, whoever collected it and how often, naming all
+// files that hold it; and that no two hosts share one.
+func TestTimelineOfCollections(t *testing.T) {
+	const line = "2026-03-09 09:00:00 install evil:amd64 <none> 1.0\n" // dpkg's log, which names no host
+	const other = "2026-03-09 09:00:01 install more:amd64 <none> 1.0\n"
+	const opened = `{"format":1,"bundle":"ab","host":{"hostname":"web01"},"entries":[{"number":1,"name":"files/d","origin":"/var/log/dpkg.log","source":"s","size":50}]}`
+	bundle := t.TempDir()
+	for name, text := range map[string]string{"manifest.json": opened, "files/d": line + other} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(bundle, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(bundle, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	uac := archiveOf(t, "uac-web01-linux-20260309100000.zip", map[string]string{"[root]/var/log/dpkg.log": line + other, "[root]/var/log/dpkg.log.1": line, "[root]/etc/hostname": "web01\n"})
+	velociraptor := archiveOf(t, "Collection-web01-2026-03-09T10_00_00Z.zip", map[string]string{"uploads/auto/var/log/dpkg.log": line, "uploads/auto/.snapshots/1/var/log/dpkg.log": line, "client_info.json": `{"Hostname":"web01"}`})
+	second := archiveOf(t, "uac-web02-linux-20260309100000.zip", map[string]string{"[root]/var/log/dpkg.log": line})
+	unnamed := archiveOf(t, "third.zip", map[string]string{"var/log/dpkg.log": line})
+	loose := archiveOf(t, "fourth.zip", map[string]string{"dpkg.log": line})
+
+	got := string(timelineOf(t, bundle, uac, velociraptor, second, unnamed, loose))
+	for _, want := range []string{
+		`"host":"web01","path":"/.snapshots/1/var/log/dpkg.log","offset":0,"sha256":"","also_in":["/var/log/dpkg.log","/var/log/dpkg.log.1"]`,
+		`"host":"web02","path":"/var/log/dpkg.log","offset":0,"sha256":""`, `"host":"third","path":"/var/log/dpkg.log"`, `"host":"fourth","path":"` + loose + `/dpkg.log"`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s is not in\n%s", want, got)
+		}
+	}
+	if n := strings.Count(got, `"message":"install evil`); n != 4 {
+		t.Errorf("%d events of one record of four hosts\n%s", n, got)
+	}
+	if n := strings.Count(got, `"message":"install more`); n != 1 {
+		t.Errorf("%d events of one record of one host, in two collections\n%s", n, got)
 	}
 }
 

@@ -3,26 +3,25 @@ package main
 import (
 	"context"
 	"io"
+	"iter"
 
 	"spor/timeline"
 	"spor/timeline/format/webaccess"
 )
 
-// webForms reads what configuration of web servers among the sources says of the form of their logs. A file that cannot be
+// webForms reads what configuration of web servers among the files says of the form of their logs. A file that cannot be
 // read is left to who reads it as evidence, and says so.
-func webForms(ctx context.Context, sources []string) timeline.Formats {
+func webForms(ctx context.Context, files iter.Seq2[*timeline.File, error]) timeline.Formats {
 	var c webaccess.Config
-	for _, name := range sources {
-		for f, err := range timeline.Files(name) {
-			if ctx.Err() != nil {
-				return nil
-			}
-			if err != nil || f.Size > webaccess.MaxText || f.Item.Link != "" || !webaccess.Wants(string(f.Path)) {
-				continue
-			}
-			if text, err := contents(f); err == nil {
-				c.Read(text)
-			}
+	for f, err := range files {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil || f.Size > webaccess.MaxText || f.Item.Link != "" || !webaccess.Wants(string(f.Path)) {
+			continue
+		}
+		if text, err := contents(f); err == nil {
+			c.Read(text)
 		}
 	}
 	return c.Formats()

@@ -1,0 +1,363 @@
+package collected
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	"spor/artifacts"
+	"spor/timeline"
+)
+
+// suffixes are the names of archives; what is in one of another name is not looked for.
+var suffixes = []string{".zip", ".tar", ".tgz", ".txz", ".tzst", ".tbz2", ".tar.gz", ".tar.xz", ".tar.zst", ".tar.bz2", ".7z"}
+
+func archiveName(name string) bool {
+	return suffix(name) != ""
+}
+
+func suffix(name string) string {
+	name = strings.ToLower(name)
+	if i := slices.IndexFunc(suffixes, func(s string) bool { return strings.HasSuffix(name, s) }); i >= 0 {
+		return suffixes[i]
+	}
+	return ""
+}
+
+// An archive is one whose files are known.
+type archive struct {
+	label   string // for people, and before the names of files that have no other
+	entries []entry
+	scout   *scout
+	inner   map[int]*archive // by the number of the entry
+	err     error            // what is wrong with it, if anything
+}
+
+// An entry is a file in an archive.
+type entry struct {
+	rel  string
+	file timeline.File
+}
+
+const maxNested = 3 // archives within archives
+
+// errNone says that a file is no archive, whatever its name.
+var errNone = errors.New("it is no archive, for all its name")
+
+// archive opens an archive. The host is that of the archive in which it lies; empty: it lies in none, or that does not tell.
+func (in *Inputs) archive(ctx context.Context, f *timeline.File, label, host string, depth int) *archive {
+	base := path.Base(strings.ReplaceAll(label, `\`, "/"))
+	base = base[:len(base)-len(suffix(base))]
+	a := &archive{label: label, inner: map[int]*archive{}, scout: newScout(cmp.Or(named(base), host), base)}
+	links, err := a.read(ctx, in, f)
+	if err != nil {
+		a.err = fmt.Errorf("%s: %w", label, err)
+	}
+	for i := range a.entries {
+		a.scout.see(&a.entries[i].file, a.entries[i].rel)
+	}
+	a.scout.settle(ctx, in, func(rel string) string { return links[rel] })
+	for i := range a.entries {
+		e := &a.entries[i]
+		if !archiveName(e.rel) || a.scout.tree(e.rel) != nil || ctx.Err() != nil {
+			continue
+		}
+		name := label + "/" + e.rel
+		if depth+1 > maxNested {
+			a.inner[i] = &archive{err: fmt.Errorf("%s: archives are opened no deeper than %d within each other", name, maxNested)}
+			continue
+		}
+		told := a.scout.host
+		if c := a.scout.collection(e.rel); c != nil && !c.named {
+			told = c.host
+		}
+		a.inner[i] = in.archive(ctx, &e.file, name, told, depth+1)
+	}
+	if a.scout.host == "" {
+		a.scout.host = base // what two archives tell is not of one host
+	}
+	return a
+}
+
+// files gives the files of an archive, those of archives in it too, and what is wrong with it; false: the consumer had enough.
+func (a *archive) files(yield func(*timeline.File, error) bool) bool {
+	for i := range a.entries {
+		if inner := a.inner[i]; inner != nil {
+			if !inner.files(yield) {
+				return false
+			}
+			continue
+		}
+		f := a.entries[i].file
+		a.scout.place(&f, a.entries[i].rel)
+		if !yield(&f, nil) {
+			return false
+		}
+	}
+	return a.err == nil || yield(nil, a.err)
+}
+
+// add takes a file of an archive.
+func (a *archive) add(rel string, f timeline.File) {
+	f.Path, f.Loose = artifacts.Path(a.label+"/"+rel), true
+	f.Item.Origin = f.Path
+	f.Beside = func(suffix string) io.ReadCloser {
+		for i := range a.entries {
+			if a.entries[i].rel == rel+suffix {
+				if r, err := a.entries[i].file.Open(); err == nil {
+					return r
+				}
+			}
+		}
+		return nil
+	}
+	a.entries = append(a.entries, entry{rel, f})
+}
+
+// relative is a name of an archive without what would lead out of it.
+func relative(name string) string {
+	if !strings.Contains(name, "/") {
+		name = strings.ReplaceAll(name, `\`, "/") // as .NET's zips had it before 4.6.1
+	}
+	return strings.TrimPrefix(path.Clean("/"+name), "/")
+}
+
+// read finds out what an archive is and what it holds; links are the symbolic ones. An error may come with files: those before
+// what is damaged.
+func (a *archive) read(ctx context.Context, in *Inputs, f *timeline.File) (links map[string]string, err error) {
+	r, err := f.Open()
+	if err != nil {
+		return nil, err
+	}
+	head := make([]byte, 512)
+	n, err := io.ReadFull(r, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, errors.Join(err, r.Close())
+	}
+	head = head[:n]
+	whole := io.MultiReader(bytes.NewReader(head), r)
+	packing := packingOf(head, in.opts.Packings)
+	switch {
+	case packing != nil:
+		defer r.Close()
+		return a.packed(ctx, in, packing, whole, f.Size)
+	case bytes.HasPrefix(head, []byte("7z\xbc\xaf\x27\x1c")):
+		r.Close()
+		return nil, errors.New("7z is not read: unpack it first, with 7z x")
+	case !isTar(head) && !bytes.HasPrefix(head, []byte("PK")):
+		r.Close()
+		return nil, errNone
+	}
+	at, size, err := in.anywhere(ctx, r, whole, f.Size)
+	if err != nil {
+		return nil, err
+	}
+	if isTar(head) {
+		return a.tar(in, at, size)
+	}
+	return nil, a.zip(in, at, size)
+}
+
+// anywhere gives a file that can be read at any place, copied if it must be. It is closed with the inputs.
+func (in *Inputs) anywhere(ctx context.Context, r io.ReadCloser, whole io.Reader, size int64) (io.ReaderAt, int64, error) {
+	if at, ok := r.(io.ReaderAt); ok {
+		in.closers = append(in.closers, r)
+		return at, size, nil
+	}
+	defer r.Close()
+	t, n, err := in.spool(ctx, whole, in.opts.maxBytes())
+	return t, n, err
+}
+
+func isTar(head []byte) bool { return len(head) >= 262 && string(head[257:262]) == "ustar" }
+
+var gzipped = timeline.Packing{Name: "gzip", Magic: "\x1f\x8b", Open: func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }}
+
+func packingOf(head []byte, packings []*timeline.Packing) *timeline.Packing {
+	for _, p := range append([]*timeline.Packing{&gzipped}, packings...) {
+		if bytes.HasPrefix(head, []byte(p.Magic)) {
+			return p
+		}
+	}
+	return nil
+}
+
+// packed expands a tar. What came before damage is read.
+func (a *archive) packed(ctx context.Context, in *Inputs, p *timeline.Packing, r io.Reader, size int64) (map[string]string, error) {
+	z, err := p.Open(r)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.Name, err)
+	}
+	b := budget{left: freeRatio + maxRatio*size}
+	t, n, damage := in.spool(ctx, &limited{name: p.Name, r: z, budget: &b}, in.opts.maxBytes())
+	if t == nil {
+		return nil, damage
+	}
+	if damage != nil {
+		damage = fmt.Errorf("what comes after %d expanded bytes is lost: %w", n, damage)
+	}
+	head := make([]byte, 512)
+	if k, _ := t.ReadAt(head, 0); !isTar(head[:k]) {
+		if damage != nil {
+			return nil, damage
+		}
+		return nil, errNone
+	}
+	links, err := a.tar(in, t, n)
+	if damage != nil && err != nil {
+		err = damage // it is why
+	}
+	return links, err
+}
+
+// tar lists the files of a tar.
+func (a *archive) tar(in *Inputs, at io.ReaderAt, size int64) (links map[string]string, err error) {
+	r := io.NewSectionReader(at, 0, size)
+	t := tar.NewReader(r)
+	links = map[string]string{}
+	for n := 0; ; n++ {
+		h, err := t.Next()
+		if errors.Is(err, io.EOF) {
+			return links, nil
+		}
+		if err != nil {
+			return links, fmt.Errorf("damaged behind %d files, the rest is lost: %w", len(a.entries), err)
+		}
+		if len(a.entries)+len(links) >= in.opts.maxFiles() {
+			return links, fmt.Errorf("more than %d files, the rest is not read", in.opts.maxFiles())
+		}
+		rel := relative(h.Name)
+		if h.Typeflag == tar.TypeSymlink {
+			links[rel] = h.Linkname
+		}
+		if !h.FileInfo().Mode().IsRegular() || h.Typeflag == tar.TypeLink {
+			continue
+		}
+		start, err := r.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return links, err
+		}
+		f := timeline.File{Size: h.Size, Item: artifacts.Item{Times: artifacts.Times{Modified: h.ModTime.UTC()}}}
+		f.Open = func() (io.ReadCloser, error) { return section{io.NewSectionReader(at, start, h.Size)}, nil }
+		if sparse(h) {
+			f.Open = func() (io.ReadCloser, error) { return nth(io.NewSectionReader(at, 0, size), n) }
+		}
+		a.add(rel, f)
+	}
+}
+
+// A section is a part of a file.
+type section struct{ *io.SectionReader }
+
+// Close does nothing: the file is closed with all inputs.
+func (section) Close() error { return nil }
+
+// sparse tells whether an entry does not lie in the tar as it is.
+func sparse(h *tar.Header) bool {
+	if h.Typeflag == tar.TypeGNUSparse {
+		return true
+	}
+	for name := range h.PAXRecords {
+		if strings.HasPrefix(name, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
+}
+
+// nth reads the n-th entry of a tar.
+func nth(r io.Reader, n int) (io.ReadCloser, error) {
+	t := tar.NewReader(r)
+	for range n + 1 {
+		if _, err := t.Next(); err != nil {
+			return nil, err
+		}
+	}
+	return io.NopCloser(t), nil
+}
+
+// zip lists the files of a zip.
+func (a *archive) zip(in *Inputs, at io.ReaderAt, size int64) error {
+	z, err := zip.NewReader(at, size)
+	if err != nil {
+		return fmt.Errorf("its list of files cannot be read, as of one that was cut: %w", err)
+	}
+	b := &budget{left: freeRatio + passes*maxRatio*size}
+	locked := 0
+	for _, e := range z.File {
+		if !e.Mode().IsRegular() || strings.HasSuffix(e.Name, "/") {
+			continue
+		}
+		if e.Flags&1 != 0 {
+			locked++
+			continue
+		}
+		if len(a.entries) >= in.opts.maxFiles() {
+			return fmt.Errorf("more than %d files, the rest is not read", in.opts.maxFiles())
+		}
+		a.add(relative(e.Name), timeline.File{
+			Size: int64(min(e.UncompressedSize64, 1<<62)), Item: artifacts.Item{Times: artifacts.Times{Modified: e.Modified.UTC()}},
+			Open: func() (io.ReadCloser, error) {
+				name := a.label + "/" + e.Name
+				r, err := e.Open()
+				if err != nil {
+					return nil, fmt.Errorf("%s: %w", name, err)
+				}
+				return &limited{name: name, r: r, close: r.Close, budget: b}, nil
+			},
+		})
+	}
+	if locked > 0 {
+		return fmt.Errorf("%d files are encrypted: unpack it first, with its password", locked)
+	}
+	return nil
+}
+
+// Of what a log is made of, the best compression leaves one part in some hundreds; deflate can make no more than 1,032.
+const (
+	maxRatio  = 1000
+	freeRatio = 4 << 20 // so much may come out of anything
+	passes    = 4       // how often a file may be read
+)
+
+var errBomb = errors.New("it expands more than a thousandfold, as no evidence does")
+
+// A budget is how many bytes may still come out of an archive, by all its files together: they may lie over each other.
+type budget struct{ left int64 }
+
+// limited reads within a budget.
+type limited struct {
+	name  string // for errors
+	r     io.Reader
+	close func() error // nil: nothing is to be closed
+	*budget
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	if l.left <= 0 {
+		return 0, fmt.Errorf("%s: %w", l.name, errBomb)
+	}
+	n, err := l.r.Read(p)
+	l.left -= int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = fmt.Errorf("%s: %w", l.name, err)
+	}
+	return n, err
+}
+
+// Close implements io.Closer.
+func (l *limited) Close() error {
+	if l.close == nil {
+		return nil
+	}
+	return l.close()
+}
