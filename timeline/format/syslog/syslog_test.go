@@ -148,7 +148,7 @@ func TestEntries(t *testing.T) {
 	want := []struct {
 		offset int64
 		body   string
-	}{{0, "tail of an older entry"}, {23, "first\n\twent on"}, {66, "after a crash\n"}, {105, "long "}, {100_130, "no line end"}}
+	}{{0, "tail of an older entry"}, {23, "first\n\twent on"}, {66, "after a crash"}, {105, "long "}, {100_130, "no line end"}}
 	if len(events) != len(want) {
 		t.Fatalf("%d events, want %d", len(events), len(want))
 	}

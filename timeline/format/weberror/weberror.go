@@ -99,6 +99,7 @@ func nginxLine(e *textlog.Entry, words string) {
 		message = said[:at]
 		context(e, said[at:])
 	}
+	told(e, nginxSays, message)
 	e.Add("body", message)
 	e.Message = e.Join("[", level, "] ", said)
 }
@@ -186,9 +187,20 @@ func apache(e *textlog.Entry) { apacheLine(e, e.Words()) }
 
 // apacheLine reads what is behind the date.
 func apacheLine(e *textlog.Entry, rest string) {
-	severity := ""
-	for strings.HasPrefix(rest, "[") {
-		word, after, ok := strings.Cut(rest[1:], "] ")
+	severity, before := "", ""
+	for {
+		if n := place(rest); n > 0 && before == "" {
+			before, rest = rest[:n], rest[n:]
+			name := "code_location"
+			if before[0] == '(' {
+				name = "system_error"
+			}
+			e.Add(name, strings.TrimSuffix(before, ": "))
+		}
+		word, after, ok := strings.Cut(strings.TrimPrefix(rest, "["), "] ")
+		if !strings.HasPrefix(rest, "[") {
+			break
+		}
 		if !ok {
 			break
 		}
@@ -202,11 +214,14 @@ func apacheLine(e *textlog.Entry, rest string) {
 		e.Add("http_request_referer", said[at+len(", referer: "):])
 		said = said[:at]
 	}
+	words := said
 	if len(said) > 8 && strings.HasPrefix(said, "AH") && said[7] == ':' {
 		e.Add("event_identifier", said[:7])
+		words = strings.TrimPrefix(said[8:], " ")
 	}
+	told(e, apacheSays, strings.TrimPrefix(words, "Digest: "))
 	e.Add("body", said)
-	e.Message = e.Join("[", severity, "] ", rest)
+	e.Message = e.Join("[", severity, "] ", before, rest)
 }
 
 // bracket reads what stands in one pair of brackets: "core:error", "pid 7005:tid 140667133085440", "client 192.0.2.7:14532",
@@ -242,14 +257,14 @@ func bracket(e *textlog.Entry, word string, severity *string) bool {
 // stay. What is none is left alone.
 func Carried(e *textlog.Entry, reporter, said string) bool {
 	known := len(e.Fields)
-	switch reporter {
+	switch program, _, _ := strings.Cut(reporter, "/"); program {
 	case "nginx":
 		_, n, ok := nginxBegin(said)
 		if !ok {
 			return false
 		}
 		nginxLine(e, said[n:])
-	case "httpd", "apache2", "apache": // no date: syslog has one
+	case "httpd", "apache2", "apache": // no date: syslog has one; "httpd/backend1": administrators name their servers
 		if !apacheSure(anyDate + said) {
 			return false
 		}
@@ -284,6 +299,7 @@ func lighttpd(e *textlog.Entry) {
 	place, said, _ := strings.Cut(e.Words()[1:], ") ")
 	module, _, _ := strings.Cut(place, ".c.")
 	e.Add("module", module)
+	told(e, lighttpdSays, said)
 	e.Add("body", said)
 	e.Message = said
 	if said == "" {

@@ -19,7 +19,7 @@ var cases = []textlogtest.Case{
 			"[Thu Sep 25 09:27:18.813902 2014] [cgi:error] [pid 16860] [client [2001:db8::8]:59635] [x] AH01215: /bin/bash: warning\n",
 		Want: []string{
 			`"module":"core","severity":"error","pid":7005,"thread_identifier":140667133085440,"ip_address":"192.0.2.7","client_port":14532,"http_request_referer":"http://x/","event_identifier":"AH00126","body":"AH00126: Invalid URI`,
-			`"severity":"error","ip_address":"2001:db8::7","body":"script not found or unable to stat: /var/www/wp-login.php\nmore of it","zone_assumed":"UTC"`,
+			`"severity":"error","ip_address":"2001:db8::7","action":"not_found","filename":"/var/www/wp-login.php","body":"script not found or unable to stat: /var/www/wp-login.php\nmore of it","zone_assumed":"UTC"`,
 			`"ip_address":"2001:db8::8","client_port":59635,"body":"[x] AH01215: /bin/bash: warning"`,
 		},
 	},
@@ -32,10 +32,35 @@ var cases = []textlogtest.Case{
 			`"body":"signal process started"`,
 		},
 	},
+	{ // what was refused, and by what; a name may hold the words behind it
+		Format: "apache_error", Name: "/var/log/httpd/error_log",
+		Text: "[Mon Mar 09 09:00:00.266605 2026] [auth_basic:error] [pid 1:tid 2] [client 192.0.2.7:51386] AH01618: user a not found: /x not found: /basic\n" +
+			"[Mon Mar 09 09:00:00 2026] [error] [client 192.0.2.7] Digest: user eve: password mismatch: /d\n" +
+			"[Mon Mar 09 09:00:00.1 2026] [core:error] [pid 1] (13)Permission denied: [client 192.0.2.7:5] AH00035: access to /y denied\n" +
+			"[Mon Mar 09 09:00:00.1 2026] [rewrite:trace3] [pid 1] mod_rewrite.c(470): [client 192.0.2.7:5] 192.0.2.7 - - applying\n" +
+			`[Mon Mar 09 09:00:00 2026] [error] [client 192.0.2.7] ModSecurity:  [file "/r.conf"] [line "4"] [id "960015"] [msg "No Accept"] Access denied with code 403 (phase 2). [hostname "w.example.net"] [uri "/z"]` + "\n",
+		Want: []string{
+			`"event_identifier":"AH01618","action":"login_failed","authentication_result":"failure","username":"a not found: /x","url":"/basic"`,
+			`"action":"login_failed","authentication_result":"failure","username":"eve","url":"/d"`,
+			`"system_error":"(13)Permission denied","ip_address":"192.0.2.7","client_port":5,"event_identifier":"AH00035"`,
+			`"code_location":"mod_rewrite.c(470)","ip_address":"192.0.2.7","client_port":5`,
+			`"action":"request_blocked","authentication_result":"failure","http_response_code":403,"rule_identifier":"960015","rule_name":"No Accept","url":"/z","server_name":"w.example.net"`,
+		},
+	},
+	{
+		Format: "nginx_error", Name: "error.log",
+		Text: `2026/03/09 09:00:00 [error] 6#0: *3 user "eve": password mismatch, client: 192.0.2.7, server: , request: "GET / HTTP/1.1", host: "h"` + "\n" +
+			`2026/03/09 09:00:00 [error] 6#6: *1 [client 192.0.2.7] ModSecurity: Access denied with code 403 (phase 2). [id "942100"] [uri "/foo"], client: 192.0.2.7, server: s, request: "GET /foo?a HTTP/1.1", host: "h"` + "\n",
+		Want: []string{`"action":"login_failed","authentication_result":"failure","username":"eve"`, `"url":"/foo?a","http_version":"HTTP/1.1","http_host":"h","action":"request_blocked"`},
+	},
+	{
+		Format: "lighttpd_error", Name: "error.log", Text: "2026-03-09 09:00:00: (mod_auth.c.525) password doesn't match for /p username: eve IP: 192.0.2.7\n",
+		Want: []string{`"action":"login_failed","authentication_result":"failure","url":"/p","username":"eve","ip_address":"192.0.2.7"`},
+	},
 	{ // an empty line behind, as an editor leaves it
 		Format: "nginx_error", Name: "error.log",
 		Text: `2018/09/14 19:03:05 [error] 2035#2035: *9134 access forbidden by rule, client: 192.0.2.7, server: _, request: "GET /a HTTP/1.1", host: "www.example.net"` + "\n\n",
-		Want: []string{`"url":"/a","http_version":"HTTP/1.1","http_host":"www.example.net","body":"access forbidden by rule"`},
+		Want: []string{`"url":"/a","http_version":"HTTP/1.1","http_host":"www.example.net","action":"access_denied","authentication_result":"failure","body":"access forbidden by rule"`},
 	},
 	{ // both in one file, as a container's output is kept
 		Format: "apache_error", Name: "stdout.log",
@@ -44,7 +69,7 @@ var cases = []textlogtest.Case{
 	},
 	{
 		Format: "lighttpd_error", Name: "error.log", Text: "2023-01-01 12:00:00: (server.c.1588) server started (lighttpd/1.4.59)\n",
-		Want: []string{`"module":"server","body":"server started (lighttpd/1.4.59)"`},
+		Want: []string{`"module":"server","action":"started","server_version":"lighttpd/1.4.59","body":"server started (lighttpd/1.4.59)"`},
 	},
 	{
 		Format: "tomcat", Name: "catalina.2026-03-09.log",
