@@ -70,7 +70,7 @@ func guessedPassword() Watcher {
 	failed := map[string][]time.Time{}
 	return func(e *timeline.Event, f *Finding) bool {
 		address := field(e, "ip_address")
-		if address == "" || !e.Timed() {
+		if address == "" || !e.Timed() || loginRecord(e) {
 			return false
 		}
 		times := failed[address]
@@ -94,6 +94,16 @@ func guessedPassword() Watcher {
 	}
 }
 
+// loginRecord tells whether an event is of utmp's kind: the log tells the same login, and by which method.
+func loginRecord(e *timeline.Event) bool {
+	for _, kind := range [...]string{"linux:utmp:", "linux:wtmpdb:", "linux:lastlog", "linux:faillog:", "linux:tallylog:"} {
+		if strings.HasPrefix(e.Type, kind) {
+			return true
+		}
+	}
+	return false
+}
+
 func service(e *timeline.Event) string {
 	return or(field(e, "reporter"), field(e, "service"))
 }
@@ -101,7 +111,7 @@ func service(e *timeline.Event) string {
 // rootOutside leaves logins with a password to the rule that is about those.
 func rootOutside(e *timeline.Event, f *Finding) bool {
 	address, err := netip.ParseAddr(field(e, "ip_address"))
-	if err != nil || !is(e, "username", "root") || !is(e, "authentication_result", "success") || is(e, "authentication_method", "password") {
+	if err != nil || !is(e, "username", "root") || !is(e, "authentication_result", "success") || is(e, "authentication_method", "password") || loginRecord(e) {
 		return false
 	}
 	address = address.Unmap()

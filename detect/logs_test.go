@@ -93,6 +93,22 @@ func TestGuessedPassword(t *testing.T) {
 	}
 }
 
+// TestLoginRecords leaves to the logs what wtmp and btmp tell of the same logins: they do not say by which method.
+func TestLoginRecords(t *testing.T) {
+	d := &Detector{}
+	for i := range 20 {
+		e := event(logged.Add(time.Duration(i)*time.Second), "action=login_failed", "ip_address=203.0.113.7")
+		e.Type = "linux:utmp:event"
+		d.Event(e)
+	}
+	e := event(logged.Add(time.Minute), "action=login", "authentication_result=success", "username=root", "ip_address=203.0.113.7")
+	e.Type = "linux:utmp:event"
+	d.Event(e)
+	if got := names(d); got != "" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestLogGap(t *testing.T) {
 	source := &timeline.Source{Path: "/var/log/syslog"}
 	for _, tt := range []struct {

@@ -69,8 +69,8 @@ func read(k *kind, name string, r io.Reader, size int64) (lines []string, errs [
 }
 
 var wants = map[string][]string{
-	"lastlog":  {`"message":"Last login of uid 1000 on pts/0 from 192.0.2.7","datetime":"2026-05-20T09:00:00.000000+00:00"`, `"user_identifier":1000,"terminal":"pts/0","ip_address":"192.0.2.7"`},
-	"faillog":  {`"message":"Failed logins of uid 1000: 3, the last on tty1"`, `"failure_count":3,"terminal":"tty1","failure_limit":5,"lock_seconds":600`},
+	"lastlog":  {`"message":"Last login of uid 1000 on pts/0 from 192.0.2.7","datetime":"2026-05-20T09:00:00.000000+00:00"`, `"user_identifier":1000,"terminal":"pts/0","ip_address":"192.0.2.7","hostname":"192.0.2.7","action":"login","authentication_result":"success"`},
+	"faillog":  {`"message":"Failed logins of uid 1000: 3, the last on tty1"`, `"action":"login_failed","authentication_result":"failure","failure_count":3,"terminal":"tty1","failure_limit":5,"lock_seconds":600`},
 	"tallylog": {`"message":"Failed logins of uid 1000: 3, the last on 192.0.2.7"`},
 	"faillock": {`"message":"Failed login of alice from 192.0.2.7"`, `"username":"alice","action":"login_failed","authentication_result":"failure","ip_address":"192.0.2.7"`},
 }

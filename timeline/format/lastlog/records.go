@@ -79,6 +79,9 @@ func last(r *record, f *textlog.Fields) (words, desc string) {
 		words += " from " + host
 		from(f, host)
 	}
+	if r.seconds > 0 {
+		f.Did("login", "success")
+	}
 	return words, "Last Login Time"
 }
 
@@ -86,7 +89,11 @@ const lastFailure = "Last Failed Login Time"
 
 func failed(r *record, f *textlog.Fields) (words, desc string) {
 	words = "Failed logins of " + r.who() + ": " + strconv.FormatInt(r.count, 10)
-	f.Add("authentication_result", "failure")
+	if r.seconds > 0 {
+		f.Did("login_failed", "failure")
+	} else {
+		f.Add("authentication_result", "failure")
+	}
 	f.Number("failure_count", r.count)
 	if line := string(r.line); line != "" {
 		words += ", the last on " + line

@@ -243,10 +243,16 @@ func (r *record) event(offset int64, failed bool) timeline.Event {
 	}
 	status := typeNames[r.kind]
 	e.Fields = append(e.Fields, timeline.Int("login_type", int64(r.kind)), timeline.Text("status", status))
+	action, result := r.did(failed)
+	if action != "" {
+		e.Fields = append(e.Fields, timeline.Text("action", action))
+	}
+	if result != "" {
+		e.Fields = append(e.Fields, timeline.Text("authentication_result", result))
+	}
 	var m strings.Builder
 	if failed {
 		m.WriteString("Failed login ")
-		e.Fields = append(e.Fields, timeline.Text("authentication_result", "failure"))
 	}
 	add := func(label, name string, text []byte) {
 		if value := string(text); value != "" {
@@ -284,10 +290,36 @@ func (r *record) event(offset int64, failed bool) timeline.Event {
 	return e
 }
 
-// ip is the remote address: IPv4 in the first four bytes, or IPv6 in all, ut_addr_v6 in utmp(5). Empty: none.
+// did is what was done, in the words of the other logs; empty: nothing that they have a word for. A line that is given up
+// is a logout, as last(1) reads it; the end of a process that init started has none.
+func (r *record) did(failed bool) (action, result string) {
+	switch {
+	case r.zero:
+		return "", ""
+	case failed:
+		return "login_failed", "failure"
+	case r.kind == 1 && string(r.user) == "shutdown":
+		return "shutdown", ""
+	case r.kind == 8 && len(r.line) == 0:
+		return "", ""
+	}
+	did := actions[r.kind]
+	return did[0], did[1]
+}
+
+// actions are those of the types that have one.
+var actions = [len(typeNames)][2]string{
+	1: {"runlevel_changed", ""}, 2: {"boot", ""}, 3: {"time_changed", ""}, 4: {"time_changed", ""}, 7: {"login", "success"}, 8: {"logout", ""},
+}
+
+// ip is the remote address: IPv4 in the first four bytes, or IPv6 in all, ut_addr_v6 in utmp(5), or the name of the host where
+// that is an address. Empty: none.
 func (r *record) ip() string {
 	switch {
 	case isZero(r.address[:]):
+		if a, err := netip.ParseAddr(string(r.host)); err == nil {
+			return a.Unmap().String()
+		}
 		return ""
 	case isZero(r.address[4:]):
 		return netip.AddrFrom4([4]byte(r.address[:4])).String()

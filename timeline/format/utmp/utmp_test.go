@@ -75,6 +75,49 @@ func TestLayouts(t *testing.T) {
 	}
 }
 
+// TestActions asks for what the other logs call it, so that one filter finds all logins.
+func TestActions(t *testing.T) {
+	l := layouts[0]
+	for _, tt := range []struct {
+		file       string
+		kind       uint16
+		user, line string
+		want       string // action and result
+	}{
+		{"wtmp", 7, "alice", "pts/0", "login success"},
+		{"utmp", 7, "alice", "pts/0", "login success"},
+		{"wtmp.1", 8, "", "pts/0", "logout "},
+		{"wtmp", 8, "", "", " "},
+		{"wtmp", 2, "reboot", "~", "boot "},
+		{"wtmp", 1, "shutdown", "~", "shutdown "},
+		{"wtmp", 1, "runlevel", "~", "runlevel_changed "},
+		{"wtmp", 3, "", "{", "time_changed "},
+		{"wtmp", 6, "LOGIN", "tty1", " "},
+		{"btmp", 6, "root", "ssh:notty", "login_failed failure"},
+		{"btmp", 7, "root", "tty1", "login_failed failure"},
+	} {
+		b := l.login(tt.user, loggedIn)
+		l.order.PutUint16(b, tt.kind)
+		copy(b[l.pid+4:], make([]byte, 32))
+		copy(b[l.pid+4:], tt.line)
+		events, errs := read(t, tt.file, b)
+		if len(events) != 1 || errs != nil {
+			t.Fatalf("%+v: %d events, %v", tt, len(events), errs)
+		}
+		action, _ := events[0].Get("action")
+		result, _ := events[0].Get("authentication_result")
+		if got := action.String() + " " + result.String(); got != tt.want {
+			t.Errorf("%+v: got %q", tt, got)
+		}
+	}
+	b := l.login("alice", loggedIn)
+	clear(b[l.address : l.address+16])
+	copy(b[l.pid+72:], "2001:db8::7\x00")
+	if events, _ := read(t, "wtmp", b); len(events) != 1 || !strings.Contains(string(events[0].AppendJSON(nil)), `"ip_address":"2001:db8::7"`) {
+		t.Errorf("the host is no address: %+v", events)
+	}
+}
+
 func TestDamage(t *testing.T) {
 	l := layouts[0]
 	one := l.login("a", loggedIn)

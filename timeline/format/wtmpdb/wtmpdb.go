@@ -7,6 +7,8 @@ package wtmpdb
 import (
 	"bytes"
 	"iter"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,15 +91,22 @@ func session(row *sqlite.Row, c columns) []timeline.Event {
 	}
 	words := describe(&f, row, c)
 	f.Number("record_number", row.ID)
-	start := timeline.Event{Type: "linux:wtmpdb:session", Desc: "Start Time", Message: "Session of " + words, Fields: f}
+	start := timeline.Event{Type: "linux:wtmpdb:session", Desc: "Start Time", Message: "Session of " + words}
+	end := start
+	end.Fields, start.Fields = slices.Clone(f), f
 	switch kind {
 	case 1:
 		start.Message = "Boot: " + words
+		(*textlog.Fields)(&start.Fields).Did("boot", "")
+		(*textlog.Fields)(&end.Fields).Did("shutdown", "")
 	case 2:
 		start.Message = "Runlevel: " + words
+		(*textlog.Fields)(&start.Fields).Did("runlevel_changed", "")
+	case 3:
+		(*textlog.Fields)(&start.Fields).Did("login", "success")
+		(*textlog.Fields)(&end.Fields).Did("logout", "")
 	}
 	start.Time = micros(row.Int(c.login))
-	end := start
 	end.Time, end.Desc, end.Message = micros(row.Int(c.logout)), "End Time", "End of: "+start.Message
 	switch {
 	case end.Time.IsZero() && start.Time.IsZero():
@@ -117,6 +126,7 @@ func lastLogin(row *sqlite.Row, c columns) []timeline.Event {
 	e := timeline.Event{Type: "linux:lastlog2:entry", Desc: "Last Login Time", Message: "Last login of " + describe(&f, row, c)}
 	if s := row.Int(c.at); s > 0 && s < 1<<40 {
 		e.Time = time.Unix(s, 0).UTC()
+		f.Did("login", "success")
 	} else {
 		e.Desc, e.Message = timeline.DescNone, "No login of "+describe(&textlog.Fields{}, row, c)
 	}
@@ -130,6 +140,9 @@ func describe(f *textlog.Fields, row *sqlite.Row, c columns) string {
 	f.Add("username", user)
 	f.Add("terminal", tty)
 	f.Add("hostname", host)
+	if a, err := netip.ParseAddr(host); err == nil {
+		f.Add("ip_address", a.Unmap().String())
+	}
 	f.Add("service", service)
 	words := user
 	if words == "" {

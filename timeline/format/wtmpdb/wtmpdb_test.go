@@ -50,15 +50,15 @@ func TestParse(t *testing.T) {
 	}{
 		{wtmp, "wtmpdb", []string{
 			`"message":"Boot: reboot on ~ from 6.12.0","datetime":"2026-09-01T08:00:00.000000+00:00","timestamp":1788249600000000,"timestamp_desc":"Start Time","data_type":"linux:wtmpdb:session"`,
-			`"message":"End of: Boot: reboot on ~ from 6.12.0","datetime":"2026-09-01T13:40:00.000001+00:00"`,
+			`"hostname":"6.12.0","record_number":1,"action":"shutdown"`,
 			`"message":"Session of alice on pts/0 from 192.0.2.15 by sshd","datetime":"2026-09-01T08:01:40.123456+00:00"`,
-			`"timestamp_desc":"End Time"`,
-			`"login_type":3,"status":"USER_PROCESS","username":"mallory","terminal":"pts/2","hostname":"203.0.113.66","service":"sshd","record_number":3`,
+			`"record_number":2,"action":"logout"`,
+			`"login_type":3,"status":"USER_PROCESS","username":"mallory","terminal":"pts/2","hostname":"203.0.113.66","ip_address":"203.0.113.66","service":"sshd","record_number":3,"action":"login","authentication_result":"success"`,
 			`"timestamp_desc":"Not a time"`,
 		}},
 		{lastlog2, "lastlog2", []string{
 			`"message":"Last login of root on tty1 by login","datetime":"2026-09-01T08:06:40.000000+00:00"`,
-			`"username":"alice","terminal":"pts/0","hostname":"192.0.2.15","service":"sshd"`,
+			`"username":"alice","terminal":"pts/0","hostname":"192.0.2.15","ip_address":"192.0.2.15","service":"sshd","action":"login","authentication_result":"success"`,
 			`"message":"No login of bob"`,
 		}},
 	} {
