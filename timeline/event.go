@@ -118,6 +118,12 @@ const (
 // Text is a field that holds a string. It need not be UTF-8: see AppendJSON.
 func Text(name, v string) Field { return Field{Name: name, text: v} }
 
+// SetText is Text in place. Parsers that make many fields use it: a field that is copied costs more than it holds.
+func (f *Field) SetText(name, v string) { f.Name, f.kind, f.num, f.text = name, textField, 0, v }
+
+// SetInt is Int in place.
+func (f *Field) SetInt(name string, v int64) { f.Name, f.kind, f.num, f.text = name, intField, v, "" }
+
 // Int is a field that holds a signed number.
 func Int(name string, v int64) Field { return Field{Name: name, kind: intField, num: v} }
 

@@ -87,16 +87,22 @@ func (s *Stamp) clock(t string, i int) int {
 	return s.fraction(t, next+6)
 }
 
+// units are what the last digit of a fraction stands for: of nine digits, of eight, and on.
+var units = [...]time.Duration{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9}
+
 // fraction reads ".123" or ",123" at i, if it is there.
 func (s *Stamp) fraction(t string, i int) int {
 	if i+1 >= len(t) || t[i] != '.' && t[i] != ',' || !isDigit(t[i+1]) {
 		return i
 	}
-	unit := time.Second
+	n, unit := 0, len(units)-1
 	for i++; i < len(t) && isDigit(t[i]); i++ {
-		unit /= 10
-		s.Clock += time.Duration(digit(t[i])) * unit
+		if unit > 0 {
+			n = n*10 + digit(t[i])
+			unit--
+		}
 	}
+	s.Clock += time.Duration(n) * units[unit]
 	return i
 }
 

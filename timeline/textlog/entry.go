@@ -1,12 +1,9 @@
 package textlog
 
 import (
-	"errors"
 	"iter"
-	"strconv"
+	"slices"
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"spor/timeline"
 	"spor/timeline/dates"
@@ -29,6 +26,8 @@ type Entry struct {
 	Fields
 	arena   strings.Builder
 	scratch []byte
+	members members
+	json    jsonReader
 }
 
 // Fields are those of an event while they are gathered; what holds nothing is left out.
@@ -40,12 +39,22 @@ func (e *Entry) Words() string { return e.Text[e.At:] }
 // Add adds a field, if it holds anything.
 func (f *Fields) Add(name, value string) {
 	if value != "" {
-		*f = append(*f, timeline.Text(name, value))
+		f.next().SetText(name, value)
 	}
 }
 
+// next makes room for one field more.
+func (f *Fields) next() *timeline.Field {
+	n := len(*f)
+	if n == cap(*f) {
+		*f = slices.Grow(*f, max(n, 32))
+	}
+	*f = (*f)[:n+1]
+	return &(*f)[n]
+}
+
 // Number adds a field.
-func (f *Fields) Number(name string, n int64) { *f = append(*f, timeline.Int(name, n)) }
+func (f *Fields) Number(name string, n int64) { f.next().SetInt(name, n) }
 
 // Digits adds a field that holds a number, if the text is one.
 func (f *Fields) Digits(name, text string) bool {
@@ -122,7 +131,7 @@ func (f *Fields) Once() {
 
 // Did adds what was done, and with what result: "success", "failure", or empty where there is none.
 func (f *Fields) Did(action, result string) {
-	*f = append(*f, timeline.Text("action", action))
+	f.next().SetText("action", action)
 	f.Add("authentication_result", result)
 }
 
@@ -147,15 +156,12 @@ func (e *Entry) Keep(b []byte) string {
 
 // Join makes one text of several.
 func (e *Entry) Join(parts ...string) string {
-	n := 0
+	var room [512]byte
+	b := room[:0]
 	for _, p := range parts {
-		n += len(p)
+		b = append(b, p...)
 	}
-	start := e.room(n)
-	for _, p := range parts {
-		e.arena.WriteString(p)
-	}
-	return e.arena.String()[start:]
+	return e.Keep(b)
 }
 
 // Pairs gives the pairs of "key=value key=\"a value\" …", separated by blanks, commas or semicolons. Quotes hide all of
@@ -260,186 +266,4 @@ func quotedEnd(s string, quote byte) int {
 		}
 		at++
 	}
-}
-
-// errJSON says that a line is no JSON object.
-var errJSON = errors.New("no JSON object")
-
-// maxDepth bounds how deep a JSON object may be nested.
-const maxDepth = 16
-
-// JSON shows each member of a JSON object that is no object itself (RFC 8259), by its path ("alert.signature"); members
-// of lists have the list's path. Texts have their escapes resolved, other values stand as they are spelled, null is passed
-// over.
-func (e *Entry) JSON(text string, visit func(path, value string, isText bool)) error {
-	j := jsonReader{e: e, s: text, visit: visit}
-	j.space()
-	if j.peek() != '{' || !j.value("", 0) {
-		return errJSON
-	}
-	if j.space(); j.i != len(text) {
-		return errJSON
-	}
-	return nil
-}
-
-type jsonReader struct {
-	e     *Entry
-	s     string
-	i     int
-	visit func(path, value string, isText bool)
-}
-
-func (j *jsonReader) space() {
-	for j.i < len(j.s) && (j.s[j.i] == ' ' || j.s[j.i] == '\t' || j.s[j.i] == '\n' || j.s[j.i] == '\r') {
-		j.i++
-	}
-}
-
-func (j *jsonReader) peek() byte {
-	if j.i < len(j.s) {
-		return j.s[j.i]
-	}
-	return 0
-}
-
-// value reads the value of a path.
-func (j *jsonReader) value(path string, depth int) bool {
-	j.space()
-	switch c := j.peek(); {
-	case c == '{' || c == '[':
-		return depth < maxDepth && j.members(path, c, depth+1)
-	case c == '"':
-		v, ok := j.text()
-		if ok {
-			j.visit(path, v, true)
-		}
-		return ok
-	}
-	start := j.i
-	for j.i < len(j.s) && stops[j.s[j.i]]&jsonStop == 0 {
-		j.i++
-	}
-	if v := j.s[start:j.i]; v != "null" && v != "" {
-		j.visit(path, v, false)
-	}
-	return j.i > start
-}
-
-// members reads an object or a list.
-func (j *jsonReader) members(path string, open byte, depth int) bool {
-	j.i++
-	end := open + 2 // of "{" and "[" in ASCII
-	j.space()
-	if j.peek() == end {
-		j.i++
-		return true
-	}
-	for {
-		inner := path
-		if open == '{' {
-			j.space()
-			key, ok := j.text()
-			if !ok {
-				return false
-			}
-			if j.space(); j.peek() != ':' {
-				return false
-			}
-			j.i++
-			if inner = key; path != "" {
-				inner = j.e.Join(path, ".", key)
-			}
-		}
-		if !j.value(inner, depth) {
-			return false
-		}
-		j.space()
-		c := j.peek()
-		j.i++
-		if c == end {
-			return true
-		}
-		if c != ',' {
-			return false
-		}
-	}
-}
-
-// text reads a string.
-func (j *jsonReader) text() (string, bool) {
-	if j.peek() != '"' {
-		return "", false
-	}
-	s := j.s[j.i+1:]
-	end := strings.IndexByte(s, '"')
-	if end < 0 {
-		return "", false
-	}
-	if strings.IndexByte(s[:end], '\\') < 0 {
-		j.i += end + 2
-		return s[:end], true
-	}
-	if end = quotedEnd(s, '"'); end == len(s) {
-		return "", false
-	}
-	j.i += end + 2
-	j.e.scratch = unescape(j.e.scratch[:0], s[:end])
-	return j.e.Keep(j.e.scratch), true
-}
-
-// unescape resolves the escapes of JSON, RFC 8259, 7, and those of C that logs use. What is none stands as it is.
-func unescape(b []byte, s string) []byte {
-	for i := 0; i < len(s); i++ {
-		next := strings.IndexByte(s[i:], '\\')
-		if next < 0 || i+next+1 == len(s) {
-			return append(b, s[i:]...)
-		}
-		b = append(b, s[i:i+next]...)
-		i += next + 1
-		switch s[i] {
-		case 'n':
-			b = append(b, '\n')
-		case 't':
-			b = append(b, '\t')
-		case 'r':
-			b = append(b, '\r')
-		case 'b':
-			b = append(b, '\b')
-		case 'f':
-			b = append(b, '\f')
-		case 'u':
-			r, n := escapedRune(s[i-1:])
-			b = utf8.AppendRune(b, r)
-			i += n - 2
-		default:
-			b = append(b, s[i])
-		}
-	}
-	return b
-}
-
-// escapedRune reads "\u00e6", or two of them that make one character, and says how long that is.
-func escapedRune(s string) (rune, int) {
-	r, ok := hex4(s)
-	if !ok {
-		return utf8.RuneError, 2
-	}
-	if utf16.IsSurrogate(r) {
-		if low, ok := hex4(s[6:]); ok {
-			if both := utf16.DecodeRune(r, low); both != utf8.RuneError {
-				return both, 12
-			}
-		}
-		return utf8.RuneError, 6
-	}
-	return r, 6
-}
-
-func hex4(s string) (rune, bool) {
-	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(s[2:6], 16, 32)
-	return rune(n), err == nil
 }

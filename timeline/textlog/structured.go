@@ -24,7 +24,7 @@ const maxMembers = 256
 
 // Dialect is the dialect of such a log.
 func (j *JSONLog) Dialect() *Dialect {
-	return &Dialect{Name: j.Name, Type: j.Type, Single: true, Begin: j.begin, Cut: j.cut, Read: j.read}
+	return &Dialect{Name: j.Name, Type: j.Type, Single: true, Begin: j.begin, Cut: j.cut, Whole: j.whole}
 }
 
 func (j *JSONLog) cut(beginning string) bool {
@@ -60,49 +60,76 @@ func contains(s, mark string) bool {
 	}
 }
 
-func (j *JSONLog) read(e *Entry) {
-	n := 0
-	var many []string // values of the last name, where there is more than one
-	first := ""
-	e.Damage = e.JSON(e.Text, func(path, value string, isText bool) {
-		if path == j.Time && e.Stamp.IsZero() {
-			e.Stamp = anyTime(value)
-			return
+// A use is what becomes of a member.
+type use struct {
+	field string // its name; empty: none
+	time  bool
+	said  bool // it is the message
+}
+
+func (j *JSONLog) use(path string) *use {
+	u := &use{field: j.Names[path], time: path == j.Time, said: path == j.Say}
+	if _, ok := j.Names[path]; !ok && j.Rest {
+		u.field = strings.ReplaceAll(path, ".", "_")
+	}
+	return u
+}
+
+// whole gives the reader of a file's lines.
+func (j *JSONLog) whole() func(*Entry) bool {
+	r := object{log: j}
+	take := r.take
+	return func(e *Entry) bool {
+		if _, _, ok := j.begin(e.Text); !ok {
+			return false
 		}
-		name, ok := j.Names[path]
-		if !ok {
-			if path == j.Say {
-				e.Message = value
-			}
-			if !j.Rest {
-				return
-			}
-			name = strings.ReplaceAll(path, ".", "_")
+		r.e, r.n, r.many = e, 0, r.many[:0]
+		if e.Damage = e.JSON(e.Text, take); e.Damage == nil && j.Done != nil {
+			j.Done(e)
 		}
-		if n++; n > maxMembers || name == "" {
-			return
+		return true
+	}
+}
+
+// An object is a line of a JSONLog while it is read.
+type object struct {
+	log   *JSONLog
+	e     *Entry
+	n     int      // of fields
+	first string   // value of the last field
+	many  []string // its values, where there is more than one
+}
+
+func (o *object) take(m *Member, value string, isText bool) {
+	e := o.e
+	u, ok := m.Note.(*use)
+	if !ok {
+		u = o.log.use(m.Path)
+		m.Note = u
+	}
+	if u.time && e.Stamp.IsZero() {
+		e.Stamp = anyTime(value)
+		return
+	}
+	if u.said {
+		e.Message = value
+	}
+	if u.field == "" || o.n == maxMembers {
+		return
+	}
+	o.n++
+	switch last := len(e.Fields) - 1; {
+	case last >= 0 && e.Fields[last].Name == u.field: // a list
+		if len(o.many) == 0 {
+			o.many = append(o.many, o.first)
 		}
-		switch last := len(e.Fields) - 1; {
-		case last >= 0 && e.Fields[last].Name == name: // a list
-			if len(many) == 0 {
-				many = append(many, first)
-			}
-			many = append(many, value)
-			e.Fields[last] = timeline.List(name, many)
-		case isText || !e.Digits(name, value):
-			e.Add(name, value)
-			fallthrough
-		default:
-			if first = value; len(many) > 0 {
-				many = many[:0]
-			}
-		}
-		if path == j.Say {
-			e.Message = value
-		}
-	})
-	if e.Damage == nil && j.Done != nil {
-		j.Done(e)
+		o.many = append(o.many, value)
+		e.Fields[last] = timeline.List(u.field, o.many)
+	case isText || !e.Digits(u.field, value):
+		e.Add(u.field, value)
+		fallthrough
+	default:
+		o.first, o.many = value, o.many[:0]
 	}
 }
 

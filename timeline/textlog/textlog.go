@@ -42,6 +42,9 @@ type Dialect struct {
 	Read func(*Entry)
 	// New gives a Read that remembers what it saw before in the same file; nil: Read is all.
 	New func() func(*Entry)
+	// Whole gives a reader of lines for a Single dialect, in place of Begin and Read where the file is parsed: it reads the
+	// date into the stamp and the words into the fields at once; false: the line is no entry. nil: there is none.
+	Whole func() func(*Entry) bool
 }
 
 // maxEntry bounds an entry that goes over several lines; what is over begins a new one.
@@ -115,6 +118,9 @@ func (d *Dialect) parse(in timeline.Input) iter.Seq2[timeline.Event, error] {
 		if d.New != nil {
 			p.read = d.New()
 		}
+		if d.Whole != nil {
+			p.whole = d.Whole()
+		}
 		p.zone = "UTC"
 		if in.Zone != nil {
 			p.zone = in.Zone.String()
@@ -132,6 +138,7 @@ func (d *Dialect) parse(in timeline.Input) iter.Seq2[timeline.Event, error] {
 type parser struct {
 	*Dialect
 	read  func(*Entry)
+	whole func(*Entry) bool // nil: read is told where an entry begins
 	years dates.Years
 	zone  string // of the host, by name
 	since time.Time
@@ -151,6 +158,12 @@ func (p *parser) run(r io.Reader) {
 			}
 			continue
 		}
+		if p.whole != nil {
+			if !p.line(&line) {
+				return
+			}
+			continue
+		}
 		stamp, at, ok := p.Begin(line.Text)
 		switch {
 		case ok:
@@ -161,7 +174,7 @@ func (p *parser) run(r io.Reader) {
 			p.bare = false
 		case p.Comment != "" && strings.HasPrefix(line.Text, p.Comment):
 		case p.Single:
-			if line.Text != "" && !(p.flush() && p.yield(timeline.Event{}, fmt.Errorf("line at offset %d is no entry of %s: %s", line.Offset, p.Name, Shorten(line.Text)))) {
+			if !p.flush() || !p.foreign(&line) {
 				return
 			}
 		case p.open && len(p.more)+len(line.Text) < maxEntry:
@@ -179,6 +192,23 @@ func (p *parser) run(r io.Reader) {
 		}
 	}
 	p.flush()
+}
+
+// foreign tells of a line that is no entry. An empty one is nothing.
+func (p *parser) foreign(line *lines.Line) bool {
+	return line.Text == "" || p.yield(timeline.Event{}, fmt.Errorf("line at offset %d is no entry of %s: %s", line.Offset, p.Name, Shorten(line.Text)))
+}
+
+// line gives the entry that a line is.
+func (p *parser) line(line *lines.Line) bool {
+	p.start(line, dates.Stamp{}, 0)
+	p.open = false
+	e := &p.entry
+	p.clear(e)
+	if !p.whole(e) {
+		return p.Comment != "" && strings.HasPrefix(line.Text, p.Comment) || p.foreign(line)
+	}
+	return p.old(e) || p.give(e)
 }
 
 // Shorten keeps the beginning of a text that goes into an error.
@@ -219,13 +249,23 @@ func (p *parser) flush() bool {
 	if p.old(e) {
 		return true
 	}
-	e.Type, e.Desc, e.Message, e.Damage, e.Skip, e.Fields = p.Type, p.Desc, "", nil, false, e.Fields[:0]
+	p.clear(e)
 	switch {
 	case p.bare:
 		e.Add("body", e.Text)
 	case p.read != nil:
 		p.read(e)
 	}
+	return p.give(e)
+}
+
+// clear forgets what was read of the entry before.
+func (p *parser) clear(e *Entry) {
+	e.Type, e.Desc, e.Message, e.Damage, e.Skip, e.Fields = p.Type, p.Desc, "", nil, false, e.Fields[:0]
+}
+
+// give gives an entry that was read.
+func (p *parser) give(e *Entry) bool {
 	if e.Damage != nil {
 		return p.yield(timeline.Event{}, fmt.Errorf("entry at offset %d: %w", e.Offset, e.Damage))
 	}

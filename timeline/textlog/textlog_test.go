@@ -81,11 +81,11 @@ func TestJSON(t *testing.T) {
 	} {
 		var e Entry
 		var got []string
-		err := e.JSON(text, func(path, value string, isText bool) {
+		err := e.JSON(text, func(m *Member, value string, isText bool) {
 			if isText {
 				value = `"` + value + `"`
 			}
-			got = append(got, path+"="+value)
+			got = append(got, m.Path+"="+value)
 		})
 		s := strings.Join(got, " ")
 		if err != nil {
@@ -152,7 +152,7 @@ func TestManyLines(t *testing.T) {
 		}
 		events++
 	}
-	if took := time.Since(start); events < 4 || events > 6 || took > 5*time.Second {
+	if took := time.Since(start); events < 4 || events > 6 || took > time.Minute {
 		t.Errorf("%d events in %v", events, took)
 	}
 }
@@ -199,7 +199,7 @@ func FuzzEntry(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		var e Entry
 		total := 0
-		e.JSON(text, func(path, value string, _ bool) { total += len(value) })
+		e.JSON(text, func(_ *Member, value string, _ bool) { total += len(value) })
 		if total > 3*len(text) { // an invalid escape of two bytes becomes U+FFFD, three
 			t.Fatalf("%q: %d bytes of values", text, total)
 		}

@@ -81,8 +81,8 @@ func parse(in timeline.Input) iter.Seq2[timeline.Event, error] {
 }
 
 // take takes a member of a line.
-func (r *record) take(name, value string, _ bool) {
-	switch name {
+func (r *record) take(m *textlog.Member, value string, _ bool) {
+	switch m.Path {
 	case "path":
 		r.path = value
 	case "link":
@@ -107,7 +107,7 @@ func (r *record) take(name, value string, _ bool) {
 		r.attributes, _ = textlog.Atoi(value)
 	default:
 		for i := range descs {
-			if name == descs[i].name {
+			if m.Path == descs[i].name {
 				r.times[i] = value
 			}
 		}

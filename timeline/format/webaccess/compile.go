@@ -191,9 +191,9 @@ func variable(s string) (name string, n int) {
 func nginxObject(format string) (*Layout, error) {
 	var e textlog.Entry
 	l := &Layout{object: map[string]string{}, text: format}
-	err := e.JSON(format, func(path, value string, _ bool) {
+	err := e.JSON(format, func(m *textlog.Member, value string, _ bool) {
 		if name, n := variable(value); n == len(value) && n > 0 {
-			l.object[path] = name
+			l.object[m.Path] = name
 		}
 	})
 	switch {

@@ -78,30 +78,35 @@ func marked(line string) bool {
 func jsonCut(beginning string) bool { return isObject(beginning) && marked(beginning) }
 
 // readJSON reads an object whose members have names of custom.
-func readJSON(e *textlog.Entry) {
-	readObject(e, func(path string) (part, bool) {
-		p, ok := members[path]
-		if !ok && hasUpper(path) {
-			p, ok = members[strings.ToLower(path)] // "Status"
-		}
-		return p, ok
-	})
+func readJSON(e *textlog.Entry) { readObject(e, customary) }
+
+// customary is the place of a member, nil where it has none.
+func customary(path string) *part {
+	p, ok := members[path]
+	if !ok && hasUpper(path) {
+		p, ok = members[strings.ToLower(path)] // "Status"
+	}
+	if !ok {
+		return nil
+	}
+	return &p
 }
 
 // hasUpper tells a short name at the top that begins with a capital letter.
 func hasUpper(s string) bool {
-	return len(s) < 24 && s[0] >= 'A' && s[0] <= 'Z' && strings.IndexByte(s, '.') < 0
+	return s != "" && len(s) < 24 && s[0] >= 'A' && s[0] <= 'Z' && strings.IndexByte(s, '.') < 0
 }
 
 // member reads an object whose members the configuration names.
-func (l *Layout) member(e *textlog.Entry) {
-	readObject(e, func(path string) (part, bool) {
-		name, ok := l.object[path]
-		if !ok {
-			return part{name: fieldName(path)}, true
-		}
-		return nginxPart(name), true
-	})
+func (l *Layout) member(e *textlog.Entry) { readObject(e, l.named) }
+
+// named is the place of a member.
+func (l *Layout) named(path string) *part {
+	p := part{name: fieldName(path)}
+	if name, ok := l.object[path]; ok {
+		p = nginxPart(name)
+	}
+	return &p
 }
 
 // isWhole tells whether a line is an object with a request in it.
@@ -114,16 +119,21 @@ func (l *Layout) isWhole(line string) bool {
 // maxMembers bounds how many members without a place become fields.
 const maxMembers = 64
 
-func readObject(e *textlog.Entry, find func(path string) (part, bool)) {
+// readObject reads an object; find tells the place of a member by its path, nil where it has none.
+func readObject(e *textlog.Entry, find func(path string) *part) {
 	var r reading
 	others := make([]string, 0, 16)
-	err := e.JSON(e.Text, func(path, value string, _ bool) {
-		if path == "" {
+	err := e.JSON(e.Text, func(m *textlog.Member, value string, _ bool) {
+		if m.Path == "" {
 			return
 		}
-		p, ok := find(path)
+		p, ok := m.Note.(*part)
+		if !ok {
+			p = find(m.Path)
+			m.Note = p
+		}
 		switch {
-		case !ok || value == "" || value == "-":
+		case p == nil || value == "" || value == "-":
 		case p.kind == date:
 			if r.stamp.IsZero() && value[0]-'0' <= 9 {
 				r.date(value)
@@ -135,7 +145,7 @@ func readObject(e *textlog.Entry, find func(path string) (part, bool)) {
 		case p.kind == took:
 			r.Took(seconds(value), p.unit)
 		default:
-			r.put(&p, value)
+			r.put(p, value)
 		}
 	})
 	v := &r.Values
