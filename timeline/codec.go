@@ -26,7 +26,7 @@ var errCodec = errors.New("event cannot be decoded")
 //	23  other sources of the same event: how many, then their numbers, all as uvarint
 //	    where flagOwn is set, the source: SHA-256, and as uvarint how long the path is that the message begins with. What
 //	    it shares with others, host and parser, the numbered one has
-//	    the content: shape, message, values of the fields
+//	    the content: shape, message, values of the fields; of a shape that is kept, texts are as words.append has them
 //
 // Two records tell the same if host, time and content are the same.
 type record []byte
@@ -95,8 +95,9 @@ type codec struct {
 
 	shapes []*shape
 	byHash map[uint64][]*shape
-	latest *shape  // of the event appended last
-	held   int     // bytes of their names
+	latest *shape // of the event appended last
+	held   int    // bytes of their names
+	words  lexicon
 	fields []Field // of the event decoded last
 	last   *shape  // of them: the names and kinds that stand there
 	text   strings.Builder
@@ -121,9 +122,10 @@ type shape struct {
 	number uint64
 	desc   string
 	typ    string
-	kind   string   // the members of both as AppendJSON writes them, comma first; empty: they are not UTF-8
-	fields []Field  // their names and kinds
-	keys   []string // what AppendJSON writes before their values
+	kind   string        // the members of both as AppendJSON writes them, comma first; empty: they are not UTF-8
+	fields []Field       // their names and kinds
+	keys   []string      // what AppendJSON writes before their values
+	words  []*vocabulary // of the fields' texts, and of the message behind them
 }
 
 // What goes beyond spells its shape out each time: names may come from a hostile file.
@@ -166,10 +168,10 @@ func (c *codec) sharedNumber(src *Source) uint32 {
 	return s.number
 }
 
-// shapeOf gives the number of the event's shape; zero: it is not kept.
-func (c *codec) shapeOf(e *Event) uint64 {
+// shapeOf gives the event's shape; nil: it is not kept.
+func (c *codec) shapeOf(e *Event) *shape {
 	if c.latest != nil && c.latest.is(e) {
-		return c.latest.number
+		return c.latest
 	}
 	h := uint64(len(e.Type))<<32 | uint64(len(e.Desc))
 	for i := range e.Fields {
@@ -182,13 +184,16 @@ func (c *codec) shapeOf(e *Event) uint64 {
 	for _, s := range c.byHash[h] {
 		if s.is(e) {
 			c.latest = s
-			return s.number
+			return s
 		}
 	}
 	if len(c.shapes) >= maxShapes || c.held >= maxShapeBytes || len(c.byHash[h]) >= 8 {
-		return 0
+		return nil
 	}
-	s := &shape{number: uint64(len(c.shapes)), desc: strings.Clone(e.Desc), typ: strings.Clone(e.Type), fields: make([]Field, len(e.Fields)), keys: make([]string, len(e.Fields))}
+	s := &shape{
+		number: uint64(len(c.shapes)), desc: strings.Clone(e.Desc), typ: strings.Clone(e.Type),
+		fields: make([]Field, len(e.Fields)), keys: make([]string, len(e.Fields)), words: make([]*vocabulary, len(e.Fields)+1),
+	}
 	c.held += len(s.desc) + len(s.typ)
 	for i := range e.Fields {
 		s.fields[i] = Field{Name: strings.Clone(e.Fields[i].Name), kind: e.Fields[i].kind}
@@ -202,7 +207,7 @@ func (c *codec) shapeOf(e *Event) uint64 {
 	}
 	c.shapes = append(c.shapes, s)
 	c.byHash[h] = append(c.byHash[h], s)
-	return s.number
+	return s
 }
 
 func (s *shape) is(e *Event) bool {
@@ -229,8 +234,8 @@ func (c *codec) append(b []byte, e *Event) []byte {
 	} else {
 		flags |= flagUntimed
 	}
-	n := c.shapeOf(e)
-	own := e.Source != nil && e.Source.few && n != 0 && strings.HasPrefix(e.Message, string(e.Source.Path))
+	s := c.shapeOf(e)
+	own := e.Source != nil && e.Source.few && s != nil && strings.HasPrefix(e.Message, string(e.Source.Path))
 	var source uint32
 	if own {
 		flags |= flagOwn
@@ -246,13 +251,32 @@ func (c *codec) append(b []byte, e *Event) []byte {
 	if own {
 		b = binary.AppendUvarint(append(b, e.Source.SHA256[:]...), uint64(len(e.Source.Path)))
 	}
-	b = binary.AppendUvarint(b, n)
-	if n == 0 {
-		b = appendText(appendText(b, e.Desc), e.Type)
-		b = binary.AppendUvarint(b, uint64(len(e.Fields)))
-		for i := range e.Fields {
-			b = append(appendText(b, e.Fields[i].Name), byte(e.Fields[i].kind))
+	if s == nil {
+		return appendWhole(b, e)
+	}
+	b = binary.AppendUvarint(b, s.number)
+	if own { // ownPath reads it
+		b = appendLetters(b, e.Message)
+	} else {
+		b = c.words.append(b, s, len(s.fields), e.Message)
+	}
+	for i := range e.Fields {
+		switch f := &e.Fields[i]; f.kind {
+		case textField, listField:
+			b = c.words.append(b, s, i, f.text)
+		default:
+			b = binary.AppendVarint(b, f.num)
 		}
+	}
+	return b
+}
+
+// appendWhole appends the content of an event whose shape is not kept.
+func appendWhole(b []byte, e *Event) []byte {
+	b = appendText(appendText(append(b, 0), e.Desc), e.Type)
+	b = binary.AppendUvarint(b, uint64(len(e.Fields)))
+	for i := range e.Fields {
+		b = append(appendText(b, e.Fields[i].Name), byte(e.Fields[i].kind))
 	}
 	b = appendText(b, e.Message)
 	for i := range e.Fields {
@@ -324,8 +348,10 @@ func (c *cursor) varint() int64 {
 	return int64(v>>1) ^ -int64(v&1)
 }
 
-func (c *cursor) text() string {
-	n := c.uvarint()
+func (c *cursor) text() string { return c.cut(c.uvarint()) }
+
+// cut gives the next n bytes.
+func (c *cursor) cut(n uint64) string {
 	if n > uint64(c.left()) {
 		c.broken()
 		return ""
@@ -365,11 +391,12 @@ func (c *codec) decode(r record) (e Event, err error) {
 		return Event{}, errCodec
 	}
 	e.shape = s
-	e.Desc, e.Type, e.Message, e.Fields = s.desc, s.typ, p.text(), c.take(s)
+	e.Desc, e.Type, e.Fields = s.desc, s.typ, c.take(s)
+	e.Message, _ = p.word(s, len(s.fields))
 	for i := range e.Fields {
 		switch f := &e.Fields[i]; f.kind {
 		case textField, listField:
-			f.text = p.text()
+			f.text, f.word = p.word(s, i)
 		default:
 			f.num = p.varint()
 		}
@@ -477,7 +504,7 @@ func (c *codec) byContent(a, b record) int {
 	if n := strings.Compare(c.sources[a.source()].Host, c.sources[b.source()].Host); n != 0 {
 		return n
 	}
-	return cmp.Or(bytes.Compare(a.content(), b.content()), cmp.Compare(a[22], b[22]), c.byPlace(a, b))
+	return cmp.Or(c.compareContent(a.content(), b.content()), cmp.Compare(a[22], b[22]), c.byPlace(a, b))
 }
 
 // byPlace orders records of the same time as people want them: by host, path and offset.
@@ -496,7 +523,11 @@ func (c *codec) byPlace(a, b record) int {
 	if n := cmp.Compare(a.offset(), b.offset()); n != 0 {
 		return n
 	}
-	return cmp.Or(cmp.Compare(a.source(), b.source()), bytes.Compare(a[22:], b[22:]))
+	if n := cmp.Compare(a.source(), b.source()); n != 0 {
+		return n
+	}
+	x, y := a.content(), b.content()
+	return cmp.Or(bytes.Compare(a[22:len(a)-len(x)], b[22:len(b)-len(y)]), c.compareContent(x, y))
 }
 
 func (c *codec) byPath(a, b record) int {
@@ -517,5 +548,5 @@ func (c *codec) byPath(a, b record) int {
 
 // same tells whether records tell the same.
 func (c *codec) same(a, b record) bool {
-	return bytes.Equal(a[:10], b[:10]) && c.sources[a.source()].Host == c.sources[b.source()].Host && bytes.Equal(a.content(), b.content())
+	return bytes.Equal(a[:10], b[:10]) && c.sources[a.source()].Host == c.sources[b.source()].Host && c.compareContent(a.content(), b.content()) == 0
 }

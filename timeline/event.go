@@ -101,6 +101,7 @@ func (e *Event) Get(name string) (Field, bool) {
 type Field struct {
 	Name string
 	kind fieldKind
+	word uint8  // of an event from a Sorter: which of its shape's words the text is, from 1; 0: none
 	num  int64  // int: itself; uint: its bits; bool: 0 or 1
 	text string // list: the texts, each behind its length
 }

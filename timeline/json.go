@@ -197,6 +197,10 @@ func (w *writer) fields(e *Event) {
 			w.field(f)
 			continue
 		}
+		if word := known.word(i, f.word); word != nil && word.text == f.text {
+			w.b = append(w.b, word.member...)
+			continue
+		}
 		n := len(w.b)
 		b, ok := append(w.b, known.keys[i]...), true
 		switch f.kind {

@@ -43,7 +43,7 @@ func appendRest(b []byte, s string) ([]byte, bool) {
 func copyPlain(to []byte, s string) int {
 	i := 0
 	for ; i+8 <= len(s); i += 8 {
-		x := word(s[i:])
+		x := word8(s[i:])
 		binary.LittleEndian.PutUint64(to[i:], x)
 		if odd := special(x); odd != 0 {
 			return i + bits.TrailingZeros64(odd)/8
@@ -67,8 +67,8 @@ func special(x uint64) uint64 {
 	return (x | (x - ' '*ones) | ((x ^ '"'*ones) - ones) | ((x ^ '\\'*ones) - ones) | ((x ^ 0x7f*ones) - ones)) & high
 }
 
-// word is the first eight bytes of a text.
-func word(s string) uint64 {
+// word8 is the first eight bytes of a text.
+func word8(s string) uint64 {
 	_ = s[7]
 	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
