@@ -18,6 +18,7 @@ import (
 type Case struct {
 	ID         string
 	TLP        incident.TLP // the strictest; red where one is not understood
+	Began      time.Time    // of the first collection; not after Ended
 	Ended      time.Time    // of the last collection
 	Indicators []Indicator
 }
@@ -38,9 +39,15 @@ func NewCase(hosts []*Input) *Case {
 		if end := in.end(); end.After(c.Ended) {
 			c.Ended = end
 		}
+		if at := in.Manifest.Started; at.Year() >= 1970 && (c.Began.IsZero() || at.Before(c.Began)) {
+			c.Began = at
+		}
 	}
 	c.ID = strings.Join(compact(ids...), ", ")
 	c.Ended = c.Ended.UTC().Truncate(time.Second)
+	if c.Began = c.Began.UTC().Truncate(time.Second); c.Began.IsZero() || c.Began.After(c.Ended) {
+		c.Began = c.Ended
+	}
 	return c
 }
 
@@ -57,6 +64,9 @@ type (
 		Distribution  string          `json:"distribution"`    // "0" your organisation only: whoever imports it decides
 		Published     bool            `json:"published"`
 		Timestamp     string          `json:"timestamp"` // seconds since 1970
+		PublishedAt   string          `json:"publish_timestamp"`
+		SharingGroup  string          `json:"sharing_group_id"`
+		Count         string          `json:"attribute_count"`
 		Tag           []mispTag       `json:"Tag"`
 		Attribute     []mispAttribute `json:"Attribute"`
 	}
@@ -72,6 +82,7 @@ type (
 		ToIDs              bool   `json:"to_ids"`
 		Distribution       string `json:"distribution"` // "5" as the event
 		Timestamp          string `json:"timestamp"`
+		FirstSeen          string `json:"first_seen,omitempty"` // microseconds, +00:00
 		DisableCorrelation bool   `json:"disable_correlation"`
 	}
 )
@@ -81,13 +92,14 @@ type (
 func (c *Case) WriteMISP(w io.Writer) error {
 	stamp := strconv.FormatInt(max(c.Ended.Unix(), 0), 10)
 	e := mispEvent{
-		UUID: uuid5(space, "misp", c.ID), Info: "spor: " + c.ID, Date: c.Ended.Format(time.DateOnly), ThreatLevelID: c.threat(), Analysis: "0", Distribution: "0", Timestamp: stamp,
+		UUID: uuid5(space, "misp", c.ID), Info: tidy("spor: "+c.ID, 250, ' '), Date: c.Ended.Format(time.DateOnly), ThreatLevelID: c.threat(), Analysis: "0", Distribution: "0", Timestamp: stamp,
+		PublishedAt: "0", SharingGroup: "0", Count: strconv.Itoa(len(c.Indicators)),
 		Tag: []mispTag{{"tlp:" + c.level()}}, Attribute: []mispAttribute{},
 	}
 	for _, i := range c.Indicators {
 		kind, category := i.misp()
 		e.Attribute = append(e.Attribute, mispAttribute{
-			UUID: uuid5(space, "misp", c.ID, string(i.Kind), i.Value), Type: kind, Category: category, Value: i.Value, Comment: i.Finding, ToIDs: i.sure(), Distribution: "5", Timestamp: stamp,
+			UUID: uuid5(space, "misp", c.ID, string(i.Kind), i.Value), Type: kind, Category: category, Value: i.Value, Comment: i.Finding, ToIDs: i.sure(), Distribution: "5", Timestamp: stamp, FirstSeen: i.seen("2006-01-02T15:04:05.000000-07:00"),
 		})
 	}
 	return writeJSON(w, map[string]any{"Event": e})
@@ -117,6 +129,14 @@ func (i *Indicator) misp() (kind, category string) {
 		return string(i.Kind), "Network activity"
 	}
 	return string(i.Kind), "Artifacts dropped"
+}
+
+// seen is when it was seen, in UTC; empty: not known, or no time that the formats have.
+func (i *Indicator) seen(layout string) string {
+	if y := i.Seen.Year(); i.Seen.IsZero() || y < 1970 || y > 9999 {
+		return ""
+	}
+	return i.Seen.UTC().Format(layout)
 }
 
 // sure tells what a sensor may raise an alarm for without a person: no names of files, and only what is grave.
@@ -156,10 +176,13 @@ type stixObject struct {
 	Extensions     map[string]any `json:"extensions,omitempty"`
 }
 
+const stixTime = "2006-01-02T15:04:05.000Z"
+
 // WriteSTIX writes the indicators as a bundle of STIX 2.1 (docs.oasis-open.org/cti/stix/v2.1), with a report that holds
-// them together where there are any.
+// them together where there are any. An object keeps its identifier and when it was created as long as the case has the same
+// first collection; that it was modified tells a later version.
 func (c *Case) WriteSTIX(w io.Writer) error {
-	at := c.Ended.Format("2006-01-02T15:04:05.000Z")
+	made, at := c.Began.Format(stixTime), c.Ended.Format(stixTime)
 	marking := tlpMarkings[c.TLP]
 	objects := []stixObject{{
 		Type: "marking-definition", SpecVersion: "2.1", ID: marking, Created: "2022-10-01T00:00:00.000Z", Name: string(c.TLP),
@@ -167,13 +190,9 @@ func (c *Case) WriteSTIX(w io.Writer) error {
 	}}
 	var refs []string
 	for _, i := range c.Indicators {
-		seen := at
-		if y := i.Seen.Year(); !i.Seen.IsZero() && y >= 1970 && y <= 9999 {
-			seen = i.Seen.UTC().Format("2006-01-02T15:04:05.000Z")
-		}
 		o := stixObject{
-			Type: "indicator", SpecVersion: "2.1", ID: "indicator--" + uuid5(space, "stix", c.ID, string(i.Kind), i.Value), Created: at, Modified: at, Name: i.Value, Description: i.Finding,
-			IndicatorTypes: []string{"anomalous-activity"}, Pattern: i.pattern(), PatternType: "stix", ValidFrom: seen, MarkingRefs: []string{marking},
+			Type: "indicator", SpecVersion: "2.1", ID: "indicator--" + uuid5(space, "stix", c.ID, string(i.Kind), i.Value), Created: made, Modified: at, Name: i.Value, Description: i.Finding,
+			IndicatorTypes: []string{"anomalous-activity"}, Pattern: i.pattern(), PatternType: "stix", ValidFrom: cmp.Or(i.seen(stixTime), made), MarkingRefs: []string{marking},
 		}
 		if i.sure() {
 			o.IndicatorTypes = []string{"malicious-activity"}
@@ -183,7 +202,7 @@ func (c *Case) WriteSTIX(w io.Writer) error {
 	}
 	if len(refs) > 0 {
 		objects = append(objects, stixObject{
-			Type: "report", SpecVersion: "2.1", ID: "report--" + uuid5(space, "stix", c.ID), Created: at, Modified: at, Name: "spor: " + c.ID, Published: at, ReportTypes: []string{"indicator"},
+			Type: "report", SpecVersion: "2.1", ID: "report--" + uuid5(space, "stix", c.ID), Created: made, Modified: at, Name: "spor: " + c.ID, Published: at, ReportTypes: []string{"indicator"},
 			ObjectRefs: refs, MarkingRefs: []string{marking},
 		})
 	}

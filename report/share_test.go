@@ -290,6 +290,12 @@ func TestMISP(t *testing.T) {
 	text(e, "analysis", "[0-2]")
 	text(e, "distribution", "[0-5]")
 	text(e, "timestamp", `\d+`)
+	text(e, "publish_timestamp", "0")
+	text(e, "sharing_group_id", "0")
+	text(e, "attribute_count", fmt.Sprint(len(c.Indicators)))
+	if e["published"] != false {
+		t.Errorf("published is %v", e["published"])
+	}
 	if tags, ok := e["Tag"].([]any); !ok || len(tags) != 1 || tags[0].(map[string]any)["name"] != "tlp:amber" {
 		t.Errorf("tags are %v", e["Tag"])
 	}
@@ -307,6 +313,12 @@ func TestMISP(t *testing.T) {
 		text(a, "value", ".+")
 		text(a, "timestamp", `\d+`)
 		text(a, "distribution", "5")
+		text(a, "value", map[any]string{
+			"sha256": "[0-9a-f]{64}", "sha1": "[0-9a-f]{40}", "md5": "[0-9a-f]{32}", "filename": `[^/\\\n]+`, "ip-dst": "[0-9a-f.:]+", "domain": `[a-z0-9.-]+\.[a-z0-9-]+`, "url": `(https?|ftp)://\S+`,
+		}[a["type"]])
+		if a["first_seen"] != nil {
+			text(a, "first_seen", `\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00`)
+		}
 		if a["category"] != kinds[a["type"].(string)] || seen[a["uuid"]] {
 			t.Errorf("attribute %v", a)
 		}
@@ -332,21 +344,14 @@ func TestSTIX(t *testing.T) {
 		if b.Type != "bundle" || !regexp.MustCompile("^bundle--"+uuidText+"$").MatchString(b.ID) {
 			t.Errorf("bundle %s %s", b.Type, b.ID)
 		}
-		required := map[string][]string{
-			"marking-definition": {"created", "name", "extensions"}, "indicator": {"created", "modified", "pattern", "pattern_type", "valid_from"}, "report": {"created", "modified", "name", "published", "object_refs"},
-		}
 		ids := map[string]bool{}
 		for _, o := range b.Objects {
 			id, kind := o["id"].(string), o["type"].(string)
-			if ids[id] || !strings.HasPrefix(id, kind+"--") || o["spec_version"] != "2.1" || required[kind] == nil {
+			if ids[id] || !strings.HasPrefix(id, kind+"--") || o["spec_version"] != "2.1" || !regexp.MustCompile("^"+kind+"--[0-9a-f]{8}-[0-9a-f]{4}-[45][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$").MatchString(id) {
 				t.Errorf("object %v", o)
 			}
 			ids[id] = true
-			for _, name := range required[kind] {
-				if o[name] == nil {
-					t.Errorf("%s lacks %s", id, name)
-				}
-			}
+			stixProperties(t, o)
 			for _, name := range []string{"created", "modified", "valid_from", "published"} {
 				if at, ok := o[name].(string); ok && !regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`).MatchString(at) {
 					t.Errorf("%s of %s is %q", name, id, at)
@@ -366,6 +371,10 @@ func TestSTIX(t *testing.T) {
 				t.Errorf("pattern %s", p)
 			}
 		}
+		refs := b.Objects[len(b.Objects)-1]["object_refs"].([]any)
+		if missing := slices.IndexFunc(refs, func(ref any) bool { return !ids[ref.(string)] }); missing >= 0 || len(refs) != len(c.Indicators) {
+			t.Errorf("the report refers to %d objects of %d, %d is not there", len(refs), len(c.Indicators), missing)
+		}
 		if len(b.Objects) != len(c.Indicators)+2 {
 			t.Errorf("%d objects of %d indicators", len(b.Objects), len(c.Indicators))
 		}
@@ -377,6 +386,71 @@ func TestSTIX(t *testing.T) {
 	i = Indicator{Kind: Address, Value: netip.MustParseAddr("2001:db8::1").String()}
 	if got, want := i.pattern(), `[ipv6-addr:value = '2001:db8::1']`; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// stixProperties holds an object against its kind in STIX 2.1 (3.2 common properties, 4.7 indicator, 4.17 report, 7.2.1 marking
+// definition, 10.7 and 10.22 the vocabularies): what must be there, what else may be, that nothing is empty, and times in order.
+func stixProperties(t *testing.T, o map[string]any) {
+	t.Helper()
+	common := []string{"type", "spec_version", "id", "created"}
+	must := map[string][]string{"marking-definition": nil, "indicator": {"modified", "pattern", "pattern_type", "valid_from"}, "report": {"modified", "name", "published", "object_refs"}}
+	may := map[string][]string{
+		"marking-definition": {"name", "extensions", "definition", "definition_type"},
+		"indicator":          {"name", "description", "indicator_types", "object_marking_refs", "valid_until", "labels", "confidence", "lang"},
+		"report":             {"description", "report_types", "object_marking_refs", "labels", "lang"},
+	}
+	kind := o["type"].(string)
+	for _, name := range append(common, must[kind]...) {
+		if o[name] == nil {
+			t.Errorf("%s lacks %s", o["id"], name)
+		}
+	}
+	for name, v := range o {
+		if !slices.Contains(slices.Concat(common, must[kind], may[kind]), name) {
+			t.Errorf("%s has %s, which no %s has", o["id"], name, kind)
+		}
+		if list, ok := v.([]any); v == nil || v == "" || ok && len(list) == 0 {
+			t.Errorf("%s of %s is empty", name, o["id"])
+		}
+	}
+	vocabulary := map[string][]string{"indicator_types": {"anomalous-activity", "anonymization", "benign", "compromised", "malicious-activity", "attribution", "unknown"}, "report_types": {"indicator"}, "pattern_type": {"stix"}}
+	for name, words := range vocabulary {
+		list, _ := o[name].([]any)
+		if one, ok := o[name].(string); ok {
+			list = []any{one}
+		}
+		for _, word := range list {
+			if !slices.Contains(words, word.(string)) {
+				t.Errorf("%s of %s is %q", name, o["id"], word)
+			}
+		}
+	}
+	if modified, ok := o["modified"].(string); ok && modified < o["created"].(string) {
+		t.Errorf("%s was modified %s before it was created %s", o["id"], modified, o["created"])
+	}
+}
+
+// TestExchangeVersions: a host that joins the case later makes new versions of the same objects.
+func TestExchangeVersions(t *testing.T) {
+	later := personal(t)
+	later["manifest.json"].Data = bytes.ReplaceAll(later["manifest.json"].Data, []byte("2026-03-10T"), []byte("2026-03-12T"))
+	versions := func(c *Case) map[string][2]any {
+		var b struct{ Objects []map[string]any }
+		if err := json.Unmarshal(output(t, c.WriteSTIX), &b); err != nil {
+			t.Fatal(err)
+		}
+		out := map[string][2]any{}
+		for _, o := range b.Objects {
+			out[o["id"].(string)] = [2]any{o["created"], o["modified"]}
+		}
+		return out
+	}
+	first, both := versions(NewCase(loaded(t, personal(t)))), versions(NewCase(loaded(t, personal(t), later)))
+	for id, was := range first {
+		if is := both[id]; is[0] != was[0] || was[1] != nil && is[1].(string) <= was[1].(string) {
+			t.Errorf("%s was created and modified %v, with a later host %v", id, was, is)
+		}
 	}
 }
 
