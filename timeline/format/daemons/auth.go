@@ -169,6 +169,8 @@ var pamSays = []textlog.Pattern{
 	say("login", "success", "Accepted google_authenticator for {username*}"),
 	say("authentication_failed", "failure", "user \"{username}\" does not exist in /etc/passwd"),
 	say("account_expired", "failure", "account {username} has expired"),
+	say("requirement_not_met", "failure", "requirement \"{requirement}\" not met by user \"{username*}\""),
+	say("password_refused", "failure", "new password not acceptable"),
 }
 
 // pamFailure reads "authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=root". The names may be
@@ -415,6 +417,8 @@ var accountSays = []textlog.Pattern{
 	say("group_added", "", "group added to /etc/group: name={group}, GID={group_identifier#}"),
 	say("group_deleted", "", "group '{group}' removed"),
 	say("group_deleted", "", "removed group '{group}'"),
+	say("group_member_removed", "", "delete '{username}' from shadow group '{group}'"),
+	say("group_added", "", "group added to /etc/gshadow: name={group}"),
 	say("password_changed", "", "password for '{username}' changed by '{by_username}'"),
 	say("password_changed", "", "password changed for {username}"),
 	say("password_changed", "", "change user '{username}' password"),

@@ -17,13 +17,13 @@ import (
 
 // Read adds what the words of a program say. It adds nothing to words it does not know.
 func Read(f *textlog.Fields, program, words string) {
-	words = trimEnd(words)
+	words, known := trimEnd(words), len(*f)
 	if strings.HasPrefix(words, "[ID ") { // Solaris: "[ID 800047 auth.info] "
 		if _, rest, ok := strings.Cut(words, "] "); ok {
 			words = rest
 		}
 	}
-	if strings.HasPrefix(words, "pam_") && pam(f, words) {
+	if strings.HasPrefix(words, "pam_") && pam(f, words) || pamBegins(words) && pamOlder(f, words) {
 		return
 	}
 	if i := strings.LastIndexByte(program, '/'); i >= 0 {
@@ -38,9 +38,17 @@ func Read(f *textlog.Fields, program, words string) {
 	}
 	if read, ok := programs[program]; ok {
 		read(f, words)
-		return
+	} else {
+		other(f, program, words)
 	}
-	other(f, program, words)
+	if len(*f) == known && strings.HasPrefix(words, "authentication failure; ") { // "pop(pam_unix)[5]: "
+		pamFailure(f, words)
+	}
+}
+
+// pamBegins tells words that may be PAM's in one of its older forms.
+func pamBegins(words string) bool {
+	return len(words) > 8 && (words[:4] == "PAM " || words[:5] == "(pam_" || words[:5] == "pam_u")
 }
 
 // trimEnd cuts blanks and line ends.
@@ -53,7 +61,7 @@ func trimEnd(s string) string {
 
 // programs are the readers by the name that a program gives itself.
 var programs = map[string]func(*textlog.Fields, string){
-	"sshd": sshd, "sshd-session": sshd, "sshd-auth": sshd, "dropbear": sshd, "in.sshd": sshd,
+	"sshd": sshd, "sshd-session": sshd, "sshd-auth": sshd, "dropbear": dropbear, "in.sshd": sshd,
 	"sudo": sudo, "doas": said(doasSays), "pkexec": said(pkexecSays), "polkitd": said(polkitSays),
 	"su": su, "su-l": su, "runuser": su,
 	"login": said(loginSays), "telnetd": said(refusedSays), "in.telnetd": said(refusedSays), "xinetd": said(refusedSays),
@@ -66,7 +74,9 @@ var programs = map[string]func(*textlog.Fields, string){
 
 	"postfix": postfix, "dovecot": dovecot, "dovecot-auth": dovecot, "imap-login": dovecot, "pop3-login": dovecot, "managesieve-login": dovecot,
 	"auth": dovecot, "auth-worker": dovecot, "submission-login": dovecot, "lmtp": dovecot, "sendmail": sendmail, "sm-mta": sendmail, "sm-msp-queue": sendmail, "sm-acceptingconnections": sendmail, "exim": Exim, "exim4": Exim,
-	"saslauthd": said(saslSays), "imapd": said(imapSays), "ipop3d": said(imapSays),
+	"saslauthd": said(saslSays), "imapd": imapd, "ipop3d": imapd, "imap": imapd, "imaps": imapd, "pop3": imapd, "pop3s": imapd, "pop3d": imapd, "imapd-ssl": imapd, "pop3d-ssl": imapd,
+	"courierpop3login": imapd, "imaplogin": imapd, "roundcube": Roundcube,
+	"named": Named, "dhcpd": said(dhcpSays), "dnsmasq-dhcp": said(dhcpSays), "filterlog": filterlog, "haproxy": said(haproxySays), "suhosin": said(suhosinSays), "wu-ftpd": said(wuSays), "unix_chkpwd": said(chkpwdSays),
 
 	"openvpn": OpenVPN, "ovpn-server": OpenVPN, "charon": charon, "charon-systemd": charon, "pluto": said(plutoSays),
 	"vsftpd": said(vsftpdSays), "proftpd": proftpd, "pure-ftpd": said(pureSays), "ftpd": said(ftpSays),

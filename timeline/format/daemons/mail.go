@@ -136,7 +136,7 @@ func mailPairs(f *textlog.Fields, s string, trusted bool) {
 // deliver.c, srvrsmtp.c).
 func sendmail(f *textlog.Fields, words string) {
 	id, rest, ok := strings.Cut(words, ": ")
-	if ok && len(id) == 14 && isQueueID(id) {
+	if ok && len(id) >= 14 && len(id) <= 16 && isQueueID(id) { // the number of the process is its end
 		f.Add("queue_identifier", id)
 		words = rest
 	}
@@ -153,7 +153,9 @@ func sendmail(f *textlog.Fields, words string) {
 	case strings.HasPrefix(words, "to="):
 		f.Did("mail_delivered", deliveryResult(words))
 	default:
-		if strings.Contains(words, "[rejected]") || strings.Contains(words, "rejecting commands") || strings.Contains(words, "did not issue") {
+		if strings.Contains(words, ": possible SMTP attack: ") {
+			f.Did("smtp_attack", "failure")
+		} else if strings.Contains(words, "[rejected]") || strings.Contains(words, "rejecting commands") || strings.Contains(words, "did not issue") {
 			f.Did("mail_refused", "failure")
 		} else if !strings.Contains(words, "lost input channel from ") {
 			return
@@ -326,6 +328,7 @@ func Exim(f *textlog.Fields, words string) {
 		if !f.Has("ip_address") {
 			f.Add("ip_address", eximAddress(words))
 		}
+		eximRefused(f, words)
 	case strings.HasPrefix(words, "no host name found for IP address "):
 		f.Did("lookup_failed", "")
 		f.Add("ip_address", words[len("no host name found for IP address "):])
@@ -333,6 +336,26 @@ func Exim(f *textlog.Fields, words string) {
 		f.Did("connection", "")
 		f.Add("ip_address", eximAddress(words))
 	}
+}
+
+// eximRefused reads "F=<a@b> rejected RCPT <c@d>: reason": the sender before, the recipient and the reason behind the words.
+func eximRefused(f *textlog.Fields, words string) {
+	before, after, ok := strings.Cut(words, " rejected ")
+	if !ok {
+		return
+	}
+	if _, sender, ok := strings.Cut(before, " F="); ok || strings.HasPrefix(before, "F=") {
+		if !ok {
+			sender = before[len("F="):]
+		}
+		sender, _, _ = strings.Cut(sender, " ")
+		f.Add("sender", strings.Trim(sender, "<>"))
+	}
+	what, reason, _ := strings.Cut(after, ": ")
+	if recipient, ok := strings.CutPrefix(what, "RCPT "); ok {
+		f.Add("recipient", strings.Trim(recipient, "<>"))
+	}
+	f.Add("reason", reason)
 }
 
 func eximFlag(flag string) (action, result string) {
@@ -406,6 +429,8 @@ var (
 		say("login_failed", "failure", "Login failed user={username*} auth={} host={client_name} [{ip_address}]"),
 		say("login_failed", "failure", "Login failure user={username*} host={client_name} [{ip_address}]"),
 		say("login_failed", "failure", "Login disabled user={username*} auth={} host={client_name} [{ip_address}]"),
+		say("login_failed", "failure", "Login excessive login failures user={username*} auth={} host={client_name} [{ip_address}]"),
+		say("login_failed", "failure", "Failed {} override of user={username*}  host={client_name} [{ip_address}]"),
 		say("connection_opened", "", "imap service init from {ip_address@}"),
 		say("connection_opened", "", "pop3 service init from {ip_address@}"),
 	}
