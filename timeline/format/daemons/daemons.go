@@ -23,7 +23,7 @@ func Read(f *textlog.Fields, program, words string) {
 			words = rest
 		}
 	}
-	if strings.HasPrefix(words, "pam_") && pam(f, words) || pamBegins(words) && pamOlder(f, words) {
+	if strings.HasPrefix(words, "pam_") && pam(f, words) || pamBegins(words) && pamOlder(f, words) || Exchanged(f, words) {
 		return
 	}
 	if i := strings.LastIndexByte(program, '/'); i >= 0 {
@@ -81,6 +81,7 @@ var programs = map[string]func(*textlog.Fields, string){
 	"openvpn": OpenVPN, "ovpn-server": OpenVPN, "charon": charon, "charon-systemd": charon, "pluto": said(plutoSays),
 	"vsftpd": said(vsftpdSays), "proftpd": proftpd, "pure-ftpd": said(pureSays), "ftpd": said(ftpSays),
 	"PulseSecure": said(pulseSays), "Juniper": said(pulseSays),
+	"snapd": said(snapdSays), "flatpak": said(flatpakSays), "flatpak-system-helper": said(flatpakSays),
 	"mysqld": MySQL, "mariadbd": MySQL, "slapd": said(slapdSays),
 	"freshclam": said(clamSays), "clamd": said(clamSays), "clamav": said(clamSays), "fail2ban.actions": said(fail2banSays), "fail2ban.filter": said(fail2banSays),
 	"auditd": said(auditdSays), "rsyslogd": said(loggerSays), "syslogd": said(loggerSays), "syslog-ng": said(loggerSays), "firewalld": said(firewalldSays),

@@ -85,6 +85,8 @@ func TestWords(t *testing.T) {
 		{"%ASA-6-605005", `Login permitted from 192.0.2.7/4000 to inside:10.0.0.1/ssh for user "ann"`, `"message_number":605005,"level":6,"action":"login","authentication_result":"success","ip_address":"192.0.2.7","port":4000`},
 		{"%ASA-4-106023", `Deny tcp src outside:192.0.2.7/5 dst inside:10.0.0.1/22 by access-group "acl"`, `"action":"packet_refused","authentication_result":"failure","protocol":"tcp","ip_address":"192.0.2.7","port":5,"destination_ip":"10.0.0.1","destination_port":22,"rule":"acl"`},
 		{"%SEC-6-IPACCESSLOGP", "list 102 denied tcp 192.0.2.7(3067) -> 10.0.0.1(139), 1 packet", `"rule":"102","protocol":"tcp","ip_address":"192.0.2.7","port":3067,"destination_ip":"10.0.0.1","destination_port":139`},
+		{"snapd", `api_snaps.go:401: Installing snap "lxd" revision unset`, `"action":"package_install_asked","package":"lxd","version":"unset"`},
+		{"flatpak", "system: Installed app/org.example.App/x86_64/stable from flathub", `"action":"package_installed","installation":"system","package":"app/org.example.App/x86_64/stable","origin":"flathub"`},
 		{"proftpd", "mantis (x[192.0.2.7]): USER asd: no such user found from x", `"action":"login_failed","authentication_result":"failure","username":"asd","ip_address":"192.0.2.7"`},
 		{"clamd", "/tmp/a: Eicar FOUND", `"action":"malware_found","filename":"/tmp/a","threat_name":"Eicar"`},
 		{"auditd", "The audit daemon is exiting.", `"action":"logging_stopped"`},
@@ -113,6 +115,47 @@ func FuzzRead(f *testing.F) {
 				if len(field.String()) > 3*len(words)+64 { // a byte that is not UTF-8 is shown as three
 					t.Fatalf("%s: %q became %q", program, words, field.String())
 				}
+			}
+		}
+	})
+}
+
+// TestExchanged reads what products send to each other's collectors.
+func TestExchanged(t *testing.T) {
+	for words, want := range map[string]string{
+		`CEF:0|Check Point|VPN-1 & FireWall-1|Check Point|Drop|domain-udp|Unknown|act=Drop deviceDirection=0 rt=1543270652000 spt=46001 dpt=53 src=192.0.2.7 dst=198.51.100.7 proto=17 suser=ann berg msg=two words x\=1`: `"device_vendor":"Check Point","device_product":"VPN-1 & FireWall-1","signature_identifier":"Drop","signature":"domain-udp","severity":"Unknown","event_action":"Drop","port":46001,"destination_port":53,"ip_address":"192.0.2.7","destination_ip":"198.51.100.7","protocol":"17","username":"ann berg","detail":"two words x\\=1","action":"packet_refused","authentication_result":"failure"`,
+		`CEF:0|a\|b|c|1|2|3|4|`:                                                             `"device_vendor":"a\\|b","device_product":"c"`,
+		`CEF:0|short|c|1`:                                                                   ``,
+		"LEEF:1.0|Vendor|Product|1|login|src=192.0.2.7\tusrName=ann\taction=Failed Log In": `"device_vendor":"Vendor","device_product":"Product","signature_identifier":"login","ip_address":"192.0.2.7","username":"ann","event_action":"Failed Log In","action":"login_failed"`,
+		"LEEF:2.0|V|P|1|2|^|src=192.0.2.7^dstPort=22":                                       `"ip_address":"192.0.2.7","destination_port":22`,
+		"LEEF:2.0|V|P|1|2|x7c|src=192.0.2.7|dstPort=22":                                     `"ip_address":"192.0.2.7","destination_port":22`,
+		"LEEF:2.0|V|P|1|2||src=192.0.2.7\tdstPort=22":                                       `"ip_address":"192.0.2.7","destination_port":22`,
+	} {
+		var f textlog.Fields
+		Read(&f, "anything", words)
+		e := timeline.Event{Fields: f}
+		_, got, _ := strings.Cut(string(e.AppendJSON(nil)), `"sha256":""`)
+		if !strings.Contains(got, want) || want == "" && got != "}" {
+			t.Errorf("%s\ngot  %s\nwant %s", words, got, want)
+		}
+	}
+}
+
+// FuzzExchanged bounds what becomes of any words, and asks that the first of a name counts.
+func FuzzExchanged(f *testing.F) {
+	f.Add(`CEF:0|a|b|c|d|e|f|src=192.0.2.7 msg=a b src=1`)
+	f.Add("LEEF:2.0|a|b|c|d|x09|src=1\tsrc=2")
+	f.Add(`[action:"Accept"; src:"1"; x:"\"]`)
+	f.Fuzz(func(t *testing.T, words string) {
+		for _, read := range []func(*textlog.Fields, string){CheckPoint, func(f *textlog.Fields, s string) { Exchanged(f, s) }} {
+			var fields textlog.Fields
+			read(&fields, words)
+			size := 0
+			for _, field := range fields {
+				size += len(field.String())
+			}
+			if size > 4*len(words)+64 {
+				t.Fatalf("%q became %d bytes", words, size)
 			}
 		}
 	})

@@ -133,7 +133,7 @@ func sure(line string) bool {
 		return false
 	}
 	h.read(line, at)
-	return h.framed || h.reporter != "" || h.comment || h.priority >= 0
+	return h.framed || h.reporter != "" || h.comment || h.priority >= 0 || strings.HasPrefix(h.body, "CEF:") || strings.HasPrefix(h.body, "LEEF:")
 }
 
 // read gives the entry in plaso's shape, syslog:line (entries without a sender: syslog:comment).
@@ -163,8 +163,13 @@ func read(e *textlog.Entry) {
 	}
 	e.Add("body", h.body)
 	switch {
+	case h.reporter == "CheckPoint" && h.body == "":
+		daemons.CheckPoint(&e.Fields, h.data)
+	case h.reporter == "ERAServer" && strings.HasPrefix(h.body, "{"):
+		daemons.ESET(e, h.body)
 	case h.reporter != "":
 		daemons.Read(&e.Fields, h.reporter, h.body)
+	case daemons.Exchanged(&e.Fields, h.body):
 	case strings.HasPrefix(h.body, "date=") || strings.HasPrefix(h.body, "devname="):
 		daemons.FortiGate(&e.Fields, h.body)
 	}

@@ -40,6 +40,15 @@ func TestDialects(t *testing.T) {
 				`"timestamp_desc":"Content Modification Time","data_type":"syslog:line","parser":"","host":"","path":"","offset":0,"sha256":"",` +
 				`"hostname":"host","reporter":"sshd","pid":77,"body":"words here","year_inferred":true,"zone_assumed":"Europe/Oslo"}`,
 		},
+		{
+			`<134>1 2026-03-09T07:52:33Z gw CheckPoint 1930 - [action:"Drop"; flags:"411908"; ifdir:"inbound"; ifname:"eth0"; origin:"10.0.0.1"; dst:"198.51.100.7"; proto:"6"; s_port:"50000"; service:"22"; src:"192.0.2.7"; product:"VPN-1 & FireWall-1"; rule_name:"a; \"b\""]`,
+			`"event_action":"Drop","direction":"inbound","interface":"eth0","device_address":"10.0.0.1","destination_ip":"198.51.100.7","protocol_number":"6","port":50000,"destination_port":22,"ip_address":"192.0.2.7","device_product":"VPN-1 & FireWall-1","rule":"a; \\\"b\\\"","action":"packet_refused","authentication_result":"failure"`,
+		},
+		{"Mar  9 07:52:33 fw CEF:0|V|P|1|100|port scan|8|src=192.0.2.7 act=blocked", `"hostname":"fw","body":"CEF:0|V|P|1|100|port scan|8|src=192.0.2.7 act=blocked","device_vendor":"V","device_product":"P","signature_identifier":"100","signature":"port scan","severity":"8","ip_address":"192.0.2.7","event_action":"blocked","action":"packet_refused"`},
+		{
+			`<12>1 2026-03-09T07:52:33Z h ERAServer 3432 - - {"event_type":"Threat_Event","ipv4":"192.0.2.8","hostname":"ws01","occured":"09-Mar-2026 07:50:00","threat_name":"Eicar","object_uri":"file:///C:/a.exe","action_taken":"cleaned by deleting","threat_handled":true,"hash":"ab"}`,
+			`"event_type":"Threat_Event","computer_address":"192.0.2.8","computer":"ws01","threat_name":"Eicar","filename":"file:///C:/a.exe","event_action":"cleaned by deleting","handled":"true","file_sha1":"ab","action":"malware_found"`,
+		},
 		{"<34>Mar  9 07:52:33 host su: 'su root' failed", `"hostname":"host","reporter":"su","facility":"auth","severity":"CRIT","body":"'su root' failed"`},
 		{"Mar  9 07:52:33.5 host kernel: x", `"datetime":"2026-03-09T06:52:33.500000+00:00"`},
 		{"Jul 13 2019 07:52:33 fw %ASA-6-1: built", `"datetime":"2019-07-13T05:52:33.000000+00:00"`},
