@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"spor/timeline"
+	"spor/timeline/format/addressing"
 	"spor/timeline/format/auditd"
 	"spor/timeline/format/containers"
 	"spor/timeline/format/databases"
@@ -23,7 +24,7 @@ import (
 func text() timeline.Formats {
 	return slices.Concat(
 		timeline.Formats{auditd.Format}, syslog.Exports,
-		containers.Formats, security.Formats, w3c.Formats, edge.Formats, webaccess.Formats, weberror.Formats, databases.Formats, packages.Formats, ftp.Formats, mail.Formats, histories.Formats,
+		containers.Formats, security.Formats, w3c.Formats, edge.Formats, webaccess.Formats, weberror.Formats, databases.Formats, packages.Formats, ftp.Formats, mail.Formats, addressing.Formats, histories.Formats,
 		timeline.Formats{syslog.Format},
 	)
 }

@@ -2,7 +2,7 @@
 // Symantec and Trend Micro.
 //
 //   - fail2ban 1.0: fail2ban/server, "%(asctime)s %(name)-24s[%(process)d]: %(levelname)-7s %(message)s"
-//   - Suricata 7: eve.json (User Guide, 19.1) and fast.log
+//   - Suricata 7: eve.json (User Guide, 19.1) and fast.log; Snort 2 and 3: alert_fast (src/loggers, ts_print)
 //   - Zeek 6: tab-separated logs with their own heading, and JSON (docs.zeek.org, Log Formats)
 //   - firewalld 2: /var/log/firewalld; ClamAV 1.3 with LogTime: clamd.log, freshclam.log
 //   - Defender for Endpoint on Linux: /var/log/microsoft/mdatp (learn.microsoft.com, Troubleshoot … on Linux)
@@ -69,10 +69,42 @@ func text(e *textlog.Entry, name string) string {
 	return ""
 }
 
-// fastBegin reads "07/11/2022-10:29:01.860293  [**] [1:2200074:2] …".
+// fastBegin reads "07/11/2022-10:29:01.860293  [**] [1:2200074:2] …" of Suricata, and Snort's forms: without a year, and
+// with one of two digits behind (Snort 2) or before (Snort 3).
 func fastBegin(line string) (dates.Stamp, int, bool) {
 	s, n := dates.American(line)
-	return s, n, n > 0 && strings.HasPrefix(line[n:], "  [**] [")
+	if n == 0 {
+		s, n = snortDate(line)
+	}
+	return s, n, n > 0 && strings.HasPrefix(strings.TrimLeft(line[n:min(len(line), n+8)], " "), "[**] ")
+}
+
+// snortDate reads "12/28-12:55:38.765402", "12/28/21-…" and "21/12/28-…": a year of Snort 3's, of 2014, is no month.
+func snortDate(line string) (dates.Stamp, int) {
+	n := strings.IndexByte(line[:min(len(line), 32)], ' ')
+	if n < 14 || line[2] != '/' {
+		return dates.Stamp{}, 0
+	}
+	day, clock, ok := strings.Cut(line[:n], "-")
+	if !ok || strings.Trim(day, "/0123456789") != "" || len(day) != 5 && (len(day) != 8 || day[5] != '/') {
+		return dates.Stamp{}, 0
+	}
+	year, month, mday := "2000", day[:2], day[3:5] // leap: any day that may be
+	if len(day) == 8 {
+		if year = day[6:]; month > "12" {
+			year, month, mday = day[:2], day[3:5], day[6:]
+		}
+		year = "20" + year
+	}
+	text := year + "-" + month + "-" + mday + "T" + clock
+	s, read := dates.ISO(text)
+	if read != len(text) {
+		return dates.Stamp{}, 0
+	}
+	if len(day) == 5 {
+		s.Year = 0
+	}
+	return s, n
 }
 
 // fast reads "[**] [gid:sid:rev] text [**] [Classification: …] [Priority: 3] {TCP} 192.0.2.7:5 -> 198.51.100.7:80".
@@ -83,7 +115,7 @@ func fast(e *textlog.Entry) {
 	id, rest, _ := strings.Cut(rest, "] ")
 	signature, rest, _ := strings.Cut(rest, " [**] ")
 	e.Did("alert", "")
-	e.Add("signature", signature)
+	e.Add("signature", strings.Trim(signature, `"`))
 	if _, sid, ok := strings.Cut(id, ":"); ok {
 		sid, _, _ = strings.Cut(sid, ":")
 		e.Digits("signature_identifier", sid)
@@ -105,10 +137,11 @@ func fast(e *textlog.Entry) {
 	}
 }
 
-// endpoint reads "192.0.2.7:5", with the last colon before the port.
+// endpoint reads "192.0.2.7:5", with the last colon before the port, which Snort leaves out where there is none. IPv6
+// addresses have all their eight parts.
 func endpoint(e *textlog.Entry, s, address, port string) {
 	at := strings.LastIndexByte(s, ':')
-	if at < 0 {
+	if at < 0 || strings.Count(s, ":") == 7 && !strings.Contains(s, "::") {
 		e.Add(address, s)
 		return
 	}

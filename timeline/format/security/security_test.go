@@ -18,6 +18,17 @@ var cases = []textlogtest.Case{
 		},
 		Errors: 1,
 	},
+	{
+		Format: "suricata_fast", Name: "/var/log/snort/alert_fast.txt",
+		Text: `03/09-09:00:00.765402 [**] [1:366:11] "ICMP PING" [**] [Priority: 3] {ICMP} 2001:db8:0:0:0:0:0:7 -> 2001:db8:0:0:0:0:0:8` + "\n" +
+			"26/03/09-09:00:01.5  [**] [1:648:18] NOOP [**] [Classification: Code] [Priority: 1] {TCP} 192.0.2.7:80 -> 198.51.100.7:60884\n" +
+			"03/09/26-09:00:02.5 [**] [1:1:1] X [**] {TCP} 2001:db8:0:0:0:0:0:7:80 -> 2001:db8:0:0:0:0:0:8:81\n",
+		Want: []string{
+			`"datetime":"2026-03-09T09:00:00.765402+00:00"`,
+			`"datetime":"2026-03-09T09:00:01.500000+00:00"`,
+			`"ip_address":"2001:db8:0:0:0:0:0:7","port":80,"destination_ip":"2001:db8:0:0:0:0:0:8","destination_port":81,"zone_assumed":"UTC"`,
+		},
+	},
 	{Format: "suricata_fast", Name: "/fast.log", Text: "07/11/2022-10:29:01.860293  [**] [1:2200074:2] SURICATA TCPv4 invalid checksum [**] [Classification: Generic] [Priority: 3] {TCP} 192.0.2.7:28487 -> 198.51.100.7:80\n", Want: []string{`"signature":"SURICATA TCPv4 invalid checksum","signature_identifier":2200074,"category":"Generic","severity":3,"protocol":"TCP","ip_address":"192.0.2.7","port":28487,"destination_ip":"198.51.100.7","destination_port":80`}},
 	{
 		Format: "zeek", Name: "/conn.log", Text: "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n#open\t2026-03-09-09-00-00\n#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\tduration\n#types\ttime\n1700000000.250000\tCab\t192.0.2.7\t5\t198.51.100.7\t80\ttcp\thttp\t-\n#close\t2026\n",
