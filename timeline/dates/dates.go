@@ -112,7 +112,7 @@ func (y *Years) Time(s *Stamp) (t time.Time, inferred bool) {
 		return time.Time{}, false
 	}
 	if s.Year != 0 {
-		y.Year, y.turn = s.Year, turning{last: *s}
+		y.Year, y.turn.last, y.turn.before.Month = s.Year, *s, 0
 		return s.In(s.Year, &y.Zone), false
 	}
 	if n := y.turn.to(s); y.Year != 0 {

@@ -230,10 +230,27 @@ func IsAddress(s string) bool {
 // HostPort cuts "192.0.2.7:80", "[2001:db8::1]:80" and "host:80"; what has no port is all host.
 func HostPort(s string) (host, port string) {
 	at := strings.LastIndexByte(s, ':')
-	if at <= 0 || at+1 == len(s) || strings.Trim(s[at+1:], "0123456789") != "" || strings.IndexByte(s[:at], ':') >= 0 && s[at-1] != ']' {
-		return strings.Trim(s, "[]"), ""
+	if at <= 0 || at+1 == len(s) || !isDigits(s[at+1:]) || strings.IndexByte(s[:at], ':') >= 0 && s[at-1] != ']' {
+		return Bare(s), ""
 	}
-	return strings.Trim(s[:at], "[]"), s[at+1:]
+	return Bare(s[:at]), s[at+1:]
+}
+
+func isDigits(s string) bool {
+	for i := range len(s) {
+		if s[i]-'0' > 9 {
+			return false
+		}
+	}
+	return true
+}
+
+// Bare is an address without brackets around it.
+func Bare(s string) string {
+	if s == "" || s[0] != '[' && s[len(s)-1] != ']' {
+		return s
+	}
+	return strings.Trim(s, "[]")
 }
 
 // BehindSyslog cuts the date, host and program that syslog puts before a line, RFC 3164, 4.1 and RFC 3339 dates; empty

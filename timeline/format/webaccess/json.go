@@ -57,7 +57,7 @@ func jsonSure(line string) bool {
 		return false
 	}
 	e := textlog.Entry{Text: line}
-	readJSON(&e)
+	newObject(new(reading)).read(&e, customary)
 	return e.Damage == nil && !e.Stamp.IsZero()
 }
 
@@ -77,8 +77,17 @@ func marked(line string) bool {
 // jsonCut tells the beginning of a line that is longer than the head.
 func jsonCut(beginning string) bool { return isObject(beginning) && marked(beginning) }
 
-// readJSON reads an object whose members have names of custom.
-func readJSON(e *textlog.Entry) { readObject(e, customary) }
+// wholeJSON gives the reader of objects whose members have names of custom.
+func wholeJSON() func(*textlog.Entry) bool {
+	o := newObject(new(reading))
+	return func(e *textlog.Entry) bool {
+		if !isObject(e.Text) {
+			return false
+		}
+		o.read(e, customary)
+		return true
+	}
+}
 
 // customary is the place of a member, nil where it has none.
 func customary(path string) *part {
@@ -97,10 +106,7 @@ func hasUpper(s string) bool {
 	return s != "" && len(s) < 24 && s[0] >= 'A' && s[0] <= 'Z' && strings.IndexByte(s, '.') < 0
 }
 
-// member reads an object whose members the configuration names.
-func (l *Layout) member(e *textlog.Entry) { readObject(e, l.named) }
-
-// named is the place of a member.
+// named is the place of a member that the configuration names.
 func (l *Layout) named(path string) *part {
 	p := part{name: fieldName(path)}
 	if name, ok := l.object[path]; ok {
@@ -112,43 +118,59 @@ func (l *Layout) named(path string) *part {
 // isWhole tells whether a line is an object with a request in it.
 func (l *Layout) isWhole(line string) bool {
 	e := textlog.Entry{Text: line}
-	l.member(&e)
+	newObject(new(reading)).read(&e, l.named)
 	return e.Damage == nil
 }
 
 // maxMembers bounds how many members without a place become fields.
 const maxMembers = 64
 
-// readObject reads an object; find tells the place of a member by its path, nil where it has none.
-func readObject(e *textlog.Entry, find func(path string) *part) {
-	var r reading
-	others := make([]string, 0, 16)
-	err := e.JSON(e.Text, func(m *textlog.Member, value string, _ bool) {
-		if m.Path == "" {
-			return
+// An object is a line of JSON while it is read.
+type object struct {
+	*reading
+	find   func(path string) *part // the place of a member; nil: it has none
+	visit  func(m *textlog.Member, value string, isText bool)
+	others []string // names and values of what has no slot
+}
+
+func newObject(r *reading) *object {
+	o := &object{reading: r}
+	o.visit = o.take
+	return o
+}
+
+func (o *object) take(m *textlog.Member, value string, _ bool) {
+	if m.Path == "" {
+		return
+	}
+	p, ok := m.Note.(*part)
+	if !ok {
+		p = o.find(m.Path)
+		m.Note = p
+	}
+	switch {
+	case p == nil || value == "" || value == "-":
+	case p.kind == date:
+		if o.stamp.IsZero() && value[0]-'0' <= 9 {
+			o.date(value)
 		}
-		p, ok := m.Note.(*part)
-		if !ok {
-			p = find(m.Path)
-			m.Note = p
+	case p.name != "":
+		if len(o.others) < 2*maxMembers {
+			o.others = append(o.others, p.name, value)
 		}
-		switch {
-		case p == nil || value == "" || value == "-":
-		case p.kind == date:
-			if r.stamp.IsZero() && value[0]-'0' <= 9 {
-				r.date(value)
-			}
-		case p.name != "":
-			if len(others) < 2*maxMembers {
-				others = append(others, p.name, value)
-			}
-		case p.kind == took:
-			r.Took(seconds(value), p.unit)
-		default:
-			r.put(p, value)
-		}
-	})
-	v := &r.Values
+	case p.kind == took:
+		o.Took(seconds(value), p.unit)
+	default:
+		o.put(p, value)
+	}
+}
+
+// read reads an object.
+func (o *object) read(e *textlog.Entry, find func(path string) *part) {
+	o.begin()
+	o.find, o.others = find, o.others[:0]
+	err := e.JSON(e.Text, o.visit)
+	v := &o.Values
 	if err == nil && (v[web.Status] == "" || v[web.URL] == "" && v[web.Method] == "" && v[web.Line] == "") && e.Cut == 0 {
 		err = errAccess
 	}
@@ -156,12 +178,12 @@ func readObject(e *textlog.Entry, find func(path string) *part) {
 		e.Damage = err
 		return
 	}
-	if !r.stamp.IsZero() {
-		e.Stamp = r.stamp
+	if !o.stamp.IsZero() {
+		e.Stamp = o.stamp
 	}
-	r.Give(e)
-	for i := 0; i < len(others); i += 2 {
-		e.Add(others[i], others[i+1])
+	o.Give(e)
+	for i := 0; i < len(o.others); i += 2 {
+		e.Add(o.others[i], o.others[i+1])
 	}
 }
 

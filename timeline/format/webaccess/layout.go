@@ -110,8 +110,11 @@ func (b *builder) done(text string) (*Layout, error) {
 type reading struct {
 	web.Request
 	stamp  dates.Stamp
-	values [maxParts]string
+	values [maxParts]string // of the parts, as far as they were read
 }
+
+// begin forgets the line before.
+func (r *reading) begin() { r.Request, r.stamp = web.Request{}, dates.Stamp{} }
 
 // stampOf reads a line as far as its date.
 func (l *Layout) stampOf(line string) (dates.Stamp, bool) {
@@ -122,6 +125,10 @@ func (l *Layout) stampOf(line string) (dates.Stamp, bool) {
 
 // read takes a line apart, its first so many parts. Of one that was cut short, what is there is taken.
 func (l *Layout) read(r *reading, s string, parts int, cut bool) bool {
+	r.begin()
+	if cut {
+		clear(r.values[:])
+	}
 	for i := range parts {
 		p := &l.parts[i]
 		if !strings.HasPrefix(s, p.before) {
@@ -151,7 +158,7 @@ func (p *part) takes(v string) bool {
 	case p.slot == web.Status:
 		return isStatus(v)
 	case p.slot == web.Address: // "GET" is no host: the form has a value more than the line
-		return v == "" || strings.Trim(v, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != ""
+		return v == "" || !isUpper(v)
 	case p.kind == took:
 		return v == "-" || v == "" || v[0]-'0' <= 9 || v[0] == '-' || v[0] == '.'
 	case p.slot == web.Bytes || p.slot == web.Sent || p.slot == web.Received || p.slot == web.Port:
@@ -159,6 +166,16 @@ func (p *part) takes(v string) bool {
 			if v[i]-'0' > 9 && v[i] != '-' {
 				return false
 			}
+		}
+	}
+	return true
+}
+
+// isUpper tells a text of capital letters alone.
+func isUpper(s string) bool {
+	for i := range len(s) {
+		if s[i]-'A' > 'Z'-'A' {
+			return false
 		}
 	}
 	return true
@@ -228,7 +245,7 @@ func end(s, next string, cut bool) int {
 		return len(s)
 	}
 	for i := 0; ; {
-		at := strings.Index(s[i:], next)
+		at := find(s[i:], next)
 		if at < 0 {
 			if cut {
 				return len(s)
@@ -243,6 +260,19 @@ func end(s, next string, cut bool) int {
 			return at
 		}
 		i = at + 1
+	}
+}
+
+// find is strings.Index for a literal whose first byte is rare before it: a quote, a blank.
+func find(s, literal string) int {
+	for i := 0; ; i++ {
+		at := strings.IndexByte(s[i:], literal[0])
+		if at < 0 {
+			return -1
+		}
+		if i += at; strings.HasPrefix(s[i:], literal) {
+			return i
+		}
 	}
 }
 
@@ -310,27 +340,29 @@ func (ls layouts) begin(line string) (dates.Stamp, int, bool) {
 	return ncsaBegin(line)
 }
 
-// entry reads a line.
-func (ls layouts) entry(e *textlog.Entry) {
-	for _, l := range ls {
-		if l.object != nil && isObject(e.Text) {
-			l.member(e)
-			return
+// whole gives the reader of a file's lines.
+func (ls layouts) whole() func(*textlog.Entry) bool {
+	var r reading
+	o := newObject(&r)
+	return func(e *textlog.Entry) bool {
+		for _, l := range ls {
+			if l.object != nil && isObject(e.Text) {
+				o.read(e, l.named)
+				return true
+			}
+			if l.object == nil && l.read(&r, e.Text, len(l.parts), e.Cut > 0) {
+				e.Stamp = r.stamp
+				l.give(&r, e)
+				return true
+			}
 		}
-		var r reading
-		if l.object == nil && l.read(&r, e.Text, len(l.parts), e.Cut > 0) {
-			e.Stamp = r.stamp
-			l.give(&r, e)
-			return
+		if ncsaWhole(e) {
+			return true
 		}
-	}
-	s, at, ok := ncsaBegin(e.Text)
-	if !ok {
+		e.Stamp, e.At, _ = ls.begin(e.Text)
 		e.Damage = errFit
-		return
+		return !e.Stamp.IsZero()
 	}
-	e.Stamp, e.At = s, at
-	ncsa(e)
 }
 
 // fit tells whether a line has one of the forms, as a whole, or is of the common log format.
@@ -346,5 +378,5 @@ func (ls layouts) fit(line string) bool {
 
 // dialect is the dialect of a file that has the forms.
 func (ls layouts) dialect(name string) *textlog.Dialect {
-	return &textlog.Dialect{Name: name, Type: web.Access, Single: true, Begin: ls.begin, Sure: ls.fit, Read: ls.entry}
+	return &textlog.Dialect{Name: name, Type: web.Access, Single: true, Begin: ls.begin, Sure: ls.fit, Whole: ls.whole}
 }

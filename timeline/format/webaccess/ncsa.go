@@ -69,9 +69,15 @@ func ncsaSure(line string) bool {
 	return ncsaTail(&r, line[at:], false) == nil
 }
 
-// ncsa reads one line of the family.
-func ncsa(e *textlog.Entry) {
-	e.Damage = ncsaLine(e, e.Text, e.At)
+// ncsaWhole reads one line of the family.
+func ncsaWhole(e *textlog.Entry) bool {
+	s, at, ok := ncsaBegin(e.Text)
+	if !ok {
+		return false
+	}
+	e.Stamp, e.At = s, at
+	e.Damage = ncsaLine(e, e.Text, at)
+	return true
 }
 
 // ncsaLine reads a line whose request begins at an offset.
@@ -121,7 +127,7 @@ func ncsaHead(r *web.Request, s string) {
 		_, rest = word(rest)
 		first = strings.TrimSuffix(first, ",")
 	}
-	v[web.Address] = strings.Trim(first, "[]")
+	v[web.Address] = web.Bare(first)
 	ident, user := word(rest)
 	switch {
 	case strings.IndexByte(ident, '.') > 0: // lighttpd puts the server's name there
@@ -138,12 +144,21 @@ func third(s string) bool {
 	return ident == "-" && user != ""
 }
 
+// word cuts the first word off, and the blanks around it.
 func word(s string) (first, rest string) {
-	s = strings.TrimLeft(s, " ")
-	if before, after, ok := strings.Cut(s, " "); ok {
-		return before, strings.TrimLeft(after, " ")
+	s = behindBlanks(s)
+	at := strings.IndexByte(s, ' ')
+	if at < 0 {
+		return s, ""
 	}
-	return s, ""
+	return s[:at], behindBlanks(s[at+1:])
+}
+
+func behindBlanks(s string) string {
+	for s != "" && s[0] == ' ' {
+		s = s[1:]
+	}
+	return s
 }
 
 // ncsaTail reads `"request" status bytes "referer" "agent"`, of which the last two may lack; what follows goes to None. Of

@@ -20,10 +20,10 @@ import (
 
 // Formats are the parsers of this package, the strictest first.
 var Formats = []*timeline.Format{
-	(&textlog.Dialect{Name: "haproxy", Type: web.Access, Begin: haproxyBegin, Sure: haproxySure, Read: haproxy, Single: true}).Format(),
-	(&textlog.Dialect{Name: "squid_access", Type: web.Access, Begin: squidBegin, Read: squid, Single: true}).Format(),
-	(&textlog.Dialect{Name: "webserver_json", Type: web.Access, Begin: jsonBegin, Sure: jsonSure, Cut: jsonCut, Read: readJSON, Single: true}).Format(),
-	(&textlog.Dialect{Name: "apache_access", Type: web.Access, Begin: ncsaBegin, Sure: ncsaSure, Cut: ncsaCut, Read: ncsa, Single: true, Comment: "#"}).Format(),
+	(&textlog.Dialect{Name: "haproxy", Type: web.Access, Begin: haproxyBegin, Sure: haproxySure, Whole: stateless(haproxy), Single: true}).Format(),
+	(&textlog.Dialect{Name: "squid_access", Type: web.Access, Begin: squidBegin, Whole: stateless(squid), Single: true}).Format(),
+	(&textlog.Dialect{Name: "webserver_json", Type: web.Access, Begin: jsonBegin, Sure: jsonSure, Cut: jsonCut, Whole: wholeJSON, Single: true}).Format(),
+	(&textlog.Dialect{Name: "apache_access", Type: web.Access, Begin: ncsaBegin, Sure: ncsaSure, Cut: ncsaCut, Whole: stateless(ncsaWhole), Single: true, Comment: "#"}).Format(),
 	known("confluence_access", Tomcat, `%t %{X-Forwarded-For}i %{X-AUSERNAME}o %{thread}r %h %r %s %Dms %b %{Referer}i %{User-Agent}i`,
 		`%t %{X-AUSERNAME}o %{thread}r %h %r %s %Dms %b %{Referer}i %{User-Agent}i`),
 	known("apache_ssl_request", Apache, `%t %h %{SSL_PROTOCOL}x %{SSL_CIPHER}x "%r" %b`),
@@ -33,6 +33,11 @@ var Formats = []*timeline.Format{
 		npmHead+"$upstream_cache_status $upstream_status $status - "+npmRequest+` "$http_user_agent" "$http_referer"`,
 		npmHead+"$status - "+npmRequest+` "$http_user_agent" "$http_referer"`,
 		npmHead+`$host $remote_addr $request_time "$request" $status $bytes_sent $request_length $http_referer $http_user_agent`),
+}
+
+// stateless is the Whole of a reader that remembers nothing.
+func stateless(read func(*textlog.Entry) bool) func() func(*textlog.Entry) bool {
+	return func() func(*textlog.Entry) bool { return read }
 }
 
 // What the forms of Nginx Proxy Manager have in common (its log-proxy.conf of 2.11, and what its users make of it).
@@ -84,9 +89,15 @@ func haproxySure(line string) bool {
 	return n > 0 && len(strings.Fields(line[n:])) >= 6
 }
 
-func haproxy(e *textlog.Entry) {
+func haproxy(e *textlog.Entry) bool {
+	s, n := haproxyDate(e.Text)
+	if n == 0 {
+		return false
+	}
+	e.Stamp, e.At = s, n
 	client, _ := word(e.Text)
 	e.Damage = haproxyLine(e, client, e.Words())
+	return true
 }
 
 // maxExtra is how many words that are not HAProxy's own are passed over.
@@ -98,7 +109,7 @@ func haproxyLine(e *textlog.Entry, client, s string) error {
 	var r web.Request
 	v := &r.Values
 	if at := strings.LastIndexByte(client, ':'); at >= 0 { // always there, and no brackets around an IPv6 address
-		v[web.Address], v[web.ClientPort] = strings.Trim(client[:at], "[]"), client[at+1:]
+		v[web.Address], v[web.ClientPort] = web.Bare(client[:at]), client[at+1:]
 	}
 	frontend, rest := word(s)
 	backend, rest := word(rest)
@@ -168,27 +179,40 @@ func Carried(e *textlog.Entry, reporter, said string) bool {
 
 // squidBegin asks for "1286536308.779    180 192.0.2.7 TCP_MISS/200 411 ".
 func squidBegin(line string) (dates.Stamp, int, bool) {
+	var r web.Request
+	s, _, rest, ok := squidHead(&r, line)
+	return s, len(line) - len(rest), ok
+}
+
+// squidHead reads a line as far as its result.
+func squidHead(r *web.Request, line string) (s dates.Stamp, result, rest string, ok bool) {
 	s, n := dates.Epoch(line)
 	if n < 12 || line[10] != '.' || n >= len(line) || line[n] != ' ' {
-		return s, 0, false
+		return s, "", "", false
 	}
 	took, rest := word(line[n:])
 	if _, ok := textlog.Atoi(took); !ok {
-		return s, 0, false
+		return s, "", "", false
 	}
-	_, rest = word(rest)
-	result, _ := word(rest)
-	return s, n, strings.IndexByte(result, '/') > 3
+	r.Took(took, 1000)
+	r.Values[web.Address], rest = word(rest)
+	result, rest = word(rest)
+	at := strings.IndexByte(result, '/')
+	if at <= 3 {
+		return s, "", "", false
+	}
+	r.Values[web.Status] = result[at+1:]
+	return s, result[:at], rest, true
 }
 
-func squid(e *textlog.Entry) {
+func squid(e *textlog.Entry) bool {
 	var r web.Request
 	v := &r.Values
-	took, rest := word(e.Words())
-	r.Took(took, 1000)
-	v[web.Address], rest = word(rest)
-	result, rest := word(rest)
-	result, v[web.Status], _ = strings.Cut(result, "/")
+	s, result, rest, ok := squidHead(&r, e.Text)
+	if !ok {
+		return false
+	}
+	e.Stamp, e.At = s, len(e.Text)-len(rest)
 	v[web.Sent], rest = word(rest)
 	v[web.Method], rest = word(rest)
 	v[web.URL], rest = word(rest)
@@ -200,4 +224,5 @@ func squid(e *textlog.Entry) {
 	if kind != "-" {
 		e.Add("content_type", kind)
 	}
+	return true
 }
