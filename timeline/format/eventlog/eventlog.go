@@ -191,7 +191,7 @@ func (p *Provider) appendClause(b []byte, c clause, r Record) (out []byte, fille
 
 // appendValue appends a value, in words where there are, and only so much of it as a message can take.
 func (p *Provider) appendValue(b []byte, kind *Kind, v []byte) []byte {
-	if kind == kinds()["references"] {
+	if kind != nil && kind.name == "references" {
 		if out, ok := p.references.appendAmid(b, Cut(v, maxValue)); ok {
 			return out
 		}

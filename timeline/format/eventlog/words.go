@@ -134,8 +134,11 @@ const win32Facility = 0x8007
 // appendReferences appends what a value means that is %%nnnn, or several of them and nothing else; false: it is not that,
 // or one of them is not known.
 func (k *Kind) appendReferences(b, v []byte) ([]byte, bool) {
+	if k == nil || len(v) > 0 && v[0] > ',' { // most values
+		return b, false
+	}
 	start := len(b)
-	for k != nil {
+	for {
 		v = bytes.TrimLeft(v, " \t\r\n,")
 		if len(v) == 0 {
 			return b, len(b) > start
@@ -211,13 +214,19 @@ func Cut(v []byte, most int) []byte {
 
 // AppendFlat appends a value with each stretch of white space and control characters as one blank.
 func AppendFlat(b, v []byte) []byte {
-	for i, c := range v {
-		switch {
-		case c > ' ':
-			b = append(b, c)
-		case i == 0 || v[i-1] > ' ':
-			b = append(b, ' ')
+	for len(v) > 0 {
+		n := 0
+		for n < len(v) && v[n] > ' ' {
+			n++
 		}
+		if b = append(b, v[:n]...); n == len(v) {
+			break
+		}
+		b = append(b, ' ')
+		for n < len(v) && v[n] <= ' ' {
+			n++
+		}
+		v = v[n:]
 	}
 	return b
 }

@@ -49,11 +49,9 @@ type span struct{ from, to int }
 
 // A field is one of the event, as long as its text is being made.
 type field struct {
-	name   string
-	system system
-	number uint64
-	span   span // where it is no number
-	kind   *eventlog.Kind
+	slot   *slot  // its name, and what is known of it
+	number uint64 // where the span begins below zero
+	span   span
 }
 
 // decode reads the binary XML chunk[at:end] of a record.
@@ -170,9 +168,9 @@ func (b *builder) fill(t *template, values []value, depth int) error {
 	for i := range t.slots {
 		s := &t.slots[i]
 		if p := &s.only; p.index >= 0 {
-			v := value{}
+			v := &noValue
 			if p.index < len(values) {
-				v = values[p.index]
+				v = &values[p.index]
 			}
 			if v.kind == typeBinXML {
 				if err := b.fragment(int(v.at), int(v.at)+int(v.size), depth+1); err != nil {
@@ -194,15 +192,18 @@ func (b *builder) fill(t *template, values []value, depth int) error {
 	return nil
 }
 
+// noValue is what a record has that brings fewer than its template asks for.
+var noValue value
+
 // put gives a slot the one value it consists of.
-func (b *builder) put(s *slot, v value, values []value) {
+func (b *builder) put(s *slot, v *value, values []value) {
 	raw := v.of(b.chunk)
 	switch {
 	case s.system == created && v.kind == typeFiletime && v.size == 8:
 		b.created = le.Uint64(raw)
 		return
 	case s.system.number() && isUnsigned(v.kind):
-		b.number(s.system, unsigned(raw))
+		b.number(s, unsigned(raw))
 		return
 	case s.system == notSystem && s.name == "" && s.dynamic == nil && v.kind&typeArray != 0:
 		for kind := v.kind &^ typeArray; len(raw) > 0; {
@@ -244,55 +245,54 @@ func (b *builder) appendParts(parts []part, values []value) {
 
 // add makes a field of the text from an offset on.
 func (b *builder) add(s *slot, from int, values []value) {
-	f := field{name: s.name, system: s.system, span: span{from, len(b.text)}, kind: s.kind}
+	at := span{from, len(b.text)}
 	switch {
 	case s.system != notSystem:
-		b.addSystem(f)
+		b.addSystem(s, at)
 		return
 	case s.dynamic != nil:
 		b.appendParts(s.dynamic, values)
-		f.name = string(b.text[f.span.to:])
-		f.kind = eventlog.KindOf(f.name)
-		if systemNames[f.name] {
-			f.name += "_"
+		name := string(b.text[at.to:])
+		s = &slot{name: name, kind: eventlog.KindOf(name)}
+		if systemNames[name] {
+			s.name += "_"
 		}
-	case s.name == "RenderingInfo.Message":
-		b.rendered = f.span
+	case s.rendered:
+		b.rendered = at
 		return
 	}
-	if f.name == "" {
-		b.strings = append(b.strings, f.span)
+	if s.name == "" {
+		b.strings = append(b.strings, at)
 		return
 	}
-	b.fields = append(b.fields, f)
+	b.fields = append(b.fields, field{slot: s, span: at})
 }
 
 // addSystem keeps a value of System that came as text.
-func (b *builder) addSystem(f field) {
-	text := b.text[f.span.from:f.span.to]
-	if f.system.number() {
+func (b *builder) addSystem(s *slot, at span) {
+	text := b.text[at.from:at.to]
+	if s.system.number() {
 		if n, err := strconv.ParseUint(string(text), 0, 64); err == nil {
-			b.number(f.system, n)
+			b.number(s, n)
 			return
 		}
 	}
-	switch {
-	case f.system == created:
+	switch s.system {
+	case created:
 		if t, err := time.Parse(time.RFC3339, string(text)); err == nil {
 			b.created = uint64(t.Unix()+11644473600)*1e7 + uint64(t.Nanosecond()/100)
 		}
 		return
-	case f.system == provider:
-		b.provider = f.span
+	case provider:
+		b.provider = at
 	}
 	if len(text) > 0 {
-		f.name = systemFields[f.system]
-		b.fields = append(b.fields, f)
+		b.fields = append(b.fields, field{slot: s, span: at})
 	}
 }
 
-func (b *builder) number(s system, n uint64) {
-	switch s {
+func (b *builder) number(s *slot, n uint64) {
+	switch s.system {
 	case eventID:
 		b.id = n
 	case recordID:
@@ -303,7 +303,7 @@ func (b *builder) number(s system, n uint64) {
 			return
 		}
 	}
-	b.fields = append(b.fields, field{name: systemFields[s], system: s, number: n, span: span{-1, -1}})
+	b.fields = append(b.fields, field{slot: s, number: n, span: span{-1, -1}})
 }
 
 // event makes the event of what was decoded; number and written are what the record in the file has.
@@ -313,46 +313,42 @@ func (b *builder) event(number, written uint64) timeline.Event {
 	body := len(b.text)
 	b.message(writer)
 	text := b.string()
-	n := len(b.fields) + 2
+	fields := b.take(len(b.fields) + 5)
+	fields[0].SetUint(recordNumberField, number)
+	n := 1
 	if b.recordID != 0 && b.recordID != number {
+		fields[n].SetUint(systemFields[recordID], b.recordID)
 		n++
 	}
 	if b.created != 0 && b.created != written {
+		fields[n].SetText(systemFields[created], string(appendTime(nil, filetime(b.created))))
 		n++
-	}
-	if len(b.strings) > 0 {
-		n++
-	}
-	fields := append(b.take(n), timeline.Uint(recordNumberField, number))
-	if b.recordID != 0 && b.recordID != number {
-		fields = append(fields, timeline.Uint(systemFields[recordID], b.recordID))
-	}
-	if b.created != 0 && b.created != written {
-		fields = append(fields, timeline.Text(systemFields[created], string(appendTime(nil, filetime(b.created)))))
 	}
 	for i := range b.fields {
-		f := &b.fields[i]
-		if f.span.from < 0 {
-			fields = append(fields, timeline.Uint(f.name, f.number))
+		if f := &b.fields[i]; f.span.from < 0 {
+			fields[n].SetUint(f.slot.name, f.number)
 		} else {
-			fields = append(fields, timeline.Text(f.name, text[f.span.from:f.span.to]))
+			fields[n].SetText(f.slot.name, text[f.span.from:f.span.to])
 		}
+		n++
 	}
 	if len(b.strings) > 0 {
 		list := make([]string, len(b.strings))
 		for i, s := range b.strings {
 			list[i] = text[s.from:s.to]
 		}
-		fields = append(fields, timeline.List(stringsField, list))
+		fields[n] = timeline.List(stringsField, list)
+		n++
 	}
 	if explained.to > explained.from {
-		fields = append(fields, timeline.Text(explainedField, text[explained.from:explained.to]))
+		fields[n].SetText(explainedField, text[explained.from:explained.to])
+		n++
 	}
 	message := text[body:]
 	if b.rendered.to > b.rendered.from {
 		message = text[b.rendered.from:b.rendered.to]
 	}
-	return timeline.Event{Type: "windows:evtx:record", Message: message, Fields: fields}
+	return timeline.Event{Type: "windows:evtx:record", Message: message, Fields: fields[:n:n]}
 }
 
 // textBlock is how many bytes the texts of several records share.
@@ -375,9 +371,9 @@ func (b *builder) string() string {
 // take gives room for the fields of an event, the same each time.
 func (b *builder) take(n int) []timeline.Field {
 	if n > cap(b.room) {
-		b.room = make([]timeline.Field, 0, 2*n)
+		b.room = make([]timeline.Field, 2*n)
 	}
-	return b.room[:0:n]
+	return b.room[:n]
 }
 
 // message appends what is said to people.
@@ -405,18 +401,18 @@ func (b *builder) explain(writer *eventlog.Provider) span {
 	}
 	for i := range b.fields {
 		f := &b.fields[i]
-		if f.system != notSystem || f.span.from >= f.span.to {
+		if f.slot.system != notSystem || f.span.from >= f.span.to {
 			continue
 		}
 		v := b.text[f.span.from:f.span.to]
-		if f.kind == nil && !bytes.HasPrefix(bytes.TrimLeft(v, " \t\r\n"), references) {
+		if f.slot.kind == nil && (v[0] > '%' || !bytes.HasPrefix(bytes.TrimLeft(v, " \t\r\n"), references)) {
 			continue
 		}
 		start := len(b.text)
 		if start > from {
 			b.text = append(b.text, "; "...)
 		}
-		text, ok := writer.Explain(append(append(b.text, f.name...), ": "...), b.id, f.kind, v)
+		text, ok := writer.Explain(append(append(b.text, f.slot.name...), ": "...), b.id, f.slot.kind, v)
 		if b.text = text; !ok {
 			b.text = text[:start]
 		}
@@ -438,10 +434,10 @@ func (b *builder) leading() {
 	n := 0
 	for i := range b.fields {
 		f := &b.fields[i]
-		if f.system != notSystem || strings.HasPrefix(f.name, "Execution.") || eventlog.Empty(b.text[f.span.from:f.span.to]) {
+		if f.slot.system != notSystem || strings.HasPrefix(f.slot.name, "Execution.") || eventlog.Empty(b.text[f.span.from:f.span.to]) {
 			continue
 		}
-		b.text = append(append(append(b.text, "; "...), f.name...), ": "...)
+		b.text = append(append(append(b.text, "; "...), f.slot.name...), ": "...)
 		b.short(f.span)
 		if n++; n == leadingValues {
 			return
@@ -467,7 +463,7 @@ func (b *builder) short(s span) {
 // Value gives a field, or one of the strings by its number from 1.
 func (b *builder) Value(name string) ([]byte, bool) {
 	for i := range b.fields {
-		if b.fields[i].name == name {
+		if b.fields[i].slot.name == name {
 			return b.value(&b.fields[i]), true
 		}
 	}

@@ -62,6 +62,8 @@ type slot struct {
 	parts   []part
 	only    part // where they are one value of the record; else its index is negative
 	kind    *eventlog.Kind
+
+	rendered bool // it is the message as a forwarding host rendered it
 }
 
 // A part is a piece of a leaf's content: a text, or a value of the record.
@@ -387,7 +389,10 @@ func (c *compiler) leaf(s slot) {
 			s.name = fmt.Sprintf("%s_%d", s.name, n)
 		}
 	}
-	s.kind = eventlog.KindOf(s.name)
+	s.kind, s.rendered = eventlog.KindOf(s.name), s.name == "RenderingInfo.Message"
+	if s.system != notSystem {
+		s.name = systemFields[s.system]
+	}
 	if s.only = (part{index: -1}); len(s.parts) == 1 {
 		s.only = s.parts[0]
 	}

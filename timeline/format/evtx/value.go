@@ -2,7 +2,6 @@ package evtx
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"math"
 	"slices"
@@ -50,7 +49,7 @@ type value struct {
 }
 
 // of gives the bytes of a value.
-func (v value) of(chunk []byte) []byte { return chunk[v.at : v.at+uint32(v.size)] }
+func (v *value) of(chunk []byte) []byte { return chunk[v.at : v.at+uint32(v.size)] }
 
 // appendValue appends a value as text, the way Windows shows it. What has not the size of its type is shown as hex.
 func appendValue(b []byte, kind byte, v []byte) []byte {
@@ -120,6 +119,14 @@ func fixedSize(kind byte) int {
 
 // unsigned is a little-endian number of 1 to 8 bytes.
 func unsigned(v []byte) uint64 {
+	switch len(v) { // as fast as it can be: half of all values are numbers
+	case 2:
+		return uint64(le.Uint16(v))
+	case 4:
+		return uint64(le.Uint32(v))
+	case 8:
+		return le.Uint64(v)
+	}
 	n := uint64(0)
 	for i := min(len(v), 8) - 1; i >= 0; i-- {
 		n = n<<8 | uint64(v[i])
@@ -189,18 +196,18 @@ func appendHex(b, v []byte) []byte {
 	return b
 }
 
+// guidOrder is the order in which the bytes of a GUID are shown: its first three parts are little-endian numbers.
+var guidOrder = [16]byte{3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15}
+
 func appendGUID(b, v []byte) []byte {
-	var x [16]byte
-	binary.BigEndian.PutUint32(x[:], le.Uint32(v))
-	binary.BigEndian.PutUint16(x[4:], le.Uint16(v[4:]))
-	binary.BigEndian.PutUint16(x[6:], le.Uint16(v[6:]))
-	copy(x[8:], v[8:16])
+	const digits = "0123456789abcdef"
+	v = v[:16]
 	b = append(b, '{')
-	for i, c := range [...][]byte{x[:4], x[4:6], x[6:8], x[8:10], x[10:]} {
-		if i > 0 {
+	for i, at := range guidOrder {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
 			b = append(b, '-')
 		}
-		b = hex.AppendEncode(b, c)
+		b = append(b, digits[v[at]>>4], digits[v[at]&15])
 	}
 	return append(b, '}')
 }
