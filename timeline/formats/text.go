@@ -13,6 +13,7 @@ import (
 	"spor/timeline/format/histories"
 	"spor/timeline/format/mail"
 	"spor/timeline/format/packages"
+	"spor/timeline/format/php"
 	"spor/timeline/format/security"
 	"spor/timeline/format/syslog"
 	"spor/timeline/format/w3c"
@@ -24,7 +25,7 @@ import (
 func text() timeline.Formats {
 	return slices.Concat(
 		timeline.Formats{auditd.Format}, syslog.Exports,
-		containers.Formats, security.Formats, w3c.Formats, edge.Formats, webaccess.Formats, weberror.Formats, databases.Formats, packages.Formats, ftp.Formats, mail.Formats, addressing.Formats, histories.Formats,
+		containers.Formats, security.Formats, w3c.Formats, edge.Formats, webaccess.Formats, weberror.Formats, php.Formats, databases.Formats, packages.Formats, ftp.Formats, mail.Formats, addressing.Formats, histories.Formats,
 		timeline.Formats{syslog.Format},
 	)
 }

@@ -124,12 +124,12 @@ func FuzzRead(f *testing.F) {
 func TestExchanged(t *testing.T) {
 	for words, want := range map[string]string{
 		`CEF:0|Check Point|VPN-1 & FireWall-1|Check Point|Drop|domain-udp|Unknown|act=Drop deviceDirection=0 rt=1543270652000 spt=46001 dpt=53 src=192.0.2.7 dst=198.51.100.7 proto=17 suser=ann berg msg=two words x\=1`: `"device_vendor":"Check Point","device_product":"VPN-1 & FireWall-1","signature_identifier":"Drop","signature":"domain-udp","severity":"Unknown","event_action":"Drop","port":46001,"destination_port":53,"ip_address":"192.0.2.7","destination_ip":"198.51.100.7","protocol":"17","username":"ann berg","detail":"two words x\\=1","action":"packet_refused","authentication_result":"failure"`,
-		`CEF:0|a\|b|c|1|2|3|4|`:                                                             `"device_vendor":"a\\|b","device_product":"c"`,
-		`CEF:0|short|c|1`:                                                                   ``,
+		`CEF:0|a\|b|c|1|2|3|4|`: `"device_vendor":"a\\|b","device_product":"c"`,
+		`CEF:0|short|c|1`:       ``,
 		"LEEF:1.0|Vendor|Product|1|login|src=192.0.2.7\tusrName=ann\taction=Failed Log In": `"device_vendor":"Vendor","device_product":"Product","signature_identifier":"login","ip_address":"192.0.2.7","username":"ann","event_action":"Failed Log In","action":"login_failed"`,
-		"LEEF:2.0|V|P|1|2|^|src=192.0.2.7^dstPort=22":                                       `"ip_address":"192.0.2.7","destination_port":22`,
-		"LEEF:2.0|V|P|1|2|x7c|src=192.0.2.7|dstPort=22":                                     `"ip_address":"192.0.2.7","destination_port":22`,
-		"LEEF:2.0|V|P|1|2||src=192.0.2.7\tdstPort=22":                                       `"ip_address":"192.0.2.7","destination_port":22`,
+		"LEEF:2.0|V|P|1|2|^|src=192.0.2.7^dstPort=22":                                      `"ip_address":"192.0.2.7","destination_port":22`,
+		"LEEF:2.0|V|P|1|2|x7c|src=192.0.2.7|dstPort=22":                                    `"ip_address":"192.0.2.7","destination_port":22`,
+		"LEEF:2.0|V|P|1|2||src=192.0.2.7\tdstPort=22":                                      `"ip_address":"192.0.2.7","destination_port":22`,
 	} {
 		var f textlog.Fields
 		Read(&f, "anything", words)

@@ -1,5 +1,5 @@
 // Package security reads the logs of what watches: fail2ban, Suricata, Zeek, firewalld, ClamAV, Microsoft Defender on Linux,
-// Symantec and Trend Micro.
+// ESET, Sophos, Symantec and Trend Micro.
 //
 //   - fail2ban 1.0: fail2ban/server, "%(asctime)s %(name)-24s[%(process)d]: %(levelname)-7s %(message)s"
 //   - Suricata 7: eve.json (User Guide, 19.1) and fast.log; Snort 2 and 3: alert_fast (src/loggers, ts_print)
@@ -19,7 +19,7 @@ import (
 )
 
 // Formats are the parsers of this package, the strictest first.
-var Formats = slices.Concat(linux, antivirus)
+var Formats = slices.Concat(linux, vendors, antivirus)
 
 var linux = []*timeline.Format{
 	eve.Dialect().Format(),

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"unicode/utf16"
 
 	"spor/timeline"
 	"spor/timeline/textlog/textlogtest"
@@ -51,7 +52,35 @@ var cases = []textlogtest.Case{
 		Format: "trendmicro_vd", Name: "/pccnt35.log", Text: "20180130<;>936<;>Eicar_test_1<;>1<;>0<;>0<;>C:\\temp\\<;>eicar.com<;>\n",
 		Want: []string{`"message":"Eicar_test_1 in C:\\temp\\eicar.com","datetime":"2018-01-30T09:36:00.000000+00:00"`},
 	},
+	{
+		Format: "eset_json", Name: "/eset.json",
+		Text: `{"event_type":"Threat_Event","ipv4":"192.0.2.8","hostname":"ws01","source_uuid":"42d1","occured":"22-Jan-2026 07:25:13","severity":"Warning","threat_type":"Trojan","threat_name":"HTML/ScrInject.B","scanner_id":"HTTP filter","object_uri":"http://site.example","action_taken":"connection terminated","threat_handled":true,"username":"D\\eve"}` + "\n" +
+			`{"event_type":"FirewallAggregated_Event","occured":"22-Jan-2026 07:25:14","event":"Port scan","source_address":"192.0.2.7","source_port":5,"target_address":"198.51.100.7","target_port":22}` + "\n",
+		Want: []string{
+			`"message":"[Threat_Event] HTML/ScrInject.B http://site.example connection terminated","datetime":"2026-01-22T07:25:13.000000+00:00"`,
+			`"signature":"Port scan","ip_address":"192.0.2.7","port":5,"destination_ip":"198.51.100.7","destination_port":22,"action":"packet_refused","authentication_result":"failure"}`,
+		},
+	},
+	{
+		Format: "eset_detections", Name: "/detections.txt",
+		Text: "Time;Scanner;Object type;Object;Detection;Action;User;Information;Hash;First seen here\n3/9/2026 3:48:29 PM;Real-time file system protection;file;C:\\a;Eicar test file;cleaned by deleting;D\\eve;Event occurred on a new file.;3395856C;3/9/2026\nspoilt\n",
+		Want: []string{`"scanner":"Real-time file system protection","object_type":"file","filename":"C:\\a","threat_name":"Eicar test file","event_action":"cleaned by deleting","username":"D\\eve"`}, Errors: 1,
+	},
+	{
+		Format: "sophos_av", Name: "/ProgramData/Sophos/Sophos Anti-Virus/logs/SAV.txt",
+		Text: wide("20260309 183814\tFile \"C:\\x 'y\" belongs to virus/spyware 'LiveProtectTest'.\r\n20260309 183815\tUser (W\\ann) has stopped on-access scanning for this machine.\r\n"),
+		Want: []string{`"datetime":"2026-03-09T18:38:14.000000+00:00"`, `"action":"protection_stopped","username":"W\\ann"`},
+	},
 	{Format: "firewalld", Name: "/var/log/firewalld", Text: "2026-03-09 09:00:00 ERROR: INVALID_ZONE: x\n", Want: []string{`"action":"firewall_error","reason":"INVALID_ZONE: x"`}},
+}
+
+// wide is a text as Windows writes it.
+func wide(s string) string {
+	b := []byte{0xff, 0xfe}
+	for _, u := range utf16.Encode([]rune(s)) {
+		b = append(b, byte(u), byte(u>>8))
+	}
+	return string(b)
 }
 
 func TestFormats(t *testing.T) { textlogtest.Run(t, Formats, cases) }
