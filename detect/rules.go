@@ -196,12 +196,15 @@ var notes = []string{
 // noteKinds are the extensions notes have.
 var noteKinds = map[string]bool{".txt": true, ".html": true, ".htm": true, ".hta": true, ".rtf": true, ".url": true, ".bmp": true, ".png": true, "": true}
 
+// underscores makes one spelling of a name out of many.
+var underscores = strings.NewReplacer("-", "_", " ", "_")
+
 func ransomNote(it *artifacts.Item, f *Finding) bool {
 	name := strings.ToLower(timeline.Base(string(it.Origin)))
 	if it.Origin == "" || !noteKinds[path.Ext(name)] {
 		return false
 	}
-	name = strings.NewReplacer("-", "_", " ", "_").Replace(name)
+	name = underscores.Replace(name)
 	for _, note := range notes {
 		if strings.Contains(name, note) {
 			f.Reason = fmt.Sprintf("%s is named as ransomware names its notes (%q). Read it before anything else; documentation of a product may be named so by chance.", it.Origin, note)

@@ -110,7 +110,7 @@ func systemName(r Record, f *Finding) bool {
 
 func noteWindow(r Record, f *Finding) bool {
 	for _, w := range r.Records("windows") {
-		title := strings.NewReplacer("-", "_", " ", "_").Replace(strings.ToLower(w.Text("title")))
+		title := underscores.Replace(strings.ToLower(w.Text("title")))
 		for _, note := range notes {
 			if strings.Contains(title, note) {
 				f.PID = w.Int("pid")

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 
 	"spor/timeline"
 	"spor/timeline/dates"
@@ -56,18 +57,41 @@ func (d *Dialect) Format() *timeline.Format {
 }
 
 // sniff asks that the first line of the head begins an entry, and at least half of all do, or a tenth where entries may go over
-// several lines, or none where they are long.
+// several lines, or none where they are long. Each dialect is asked of nearly every file of a host: it rules one out by its
+// first line, and makes nothing for it that would have to be collected as garbage.
 func (d *Dialect) sniff(name string, head []byte) bool {
 	if d.Names != nil && !d.Names(strings.ToLower(timeline.Base(name))) {
 		return false
 	}
-	head = bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), "\x00\r\n")
+	head = bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
+	for len(head) > 0 && (head[0] == 0 || head[0] == '\r' || head[0] == '\n') {
+		head = head[1:]
+	}
 	if d.Cut != nil && len(head) >= timeline.HeadSize && bytes.IndexByte(head, '\n') < 0 {
 		return d.Cut(string(head))
 	}
 	if wide := isWide(head); len(head) == 0 || !wide && (bytes.IndexByte(head, 0) >= 0 || !d.begins(head)) {
 		return false
 	}
+	return d.fits(head)
+}
+
+// begins tells whether the first line of the head that says something begins an entry.
+func (d *Dialect) begins(head []byte) bool {
+	rest := unsafe.String(unsafe.SliceData(head), len(head)) // nothing of it is kept
+	for rest != "" {
+		var text string
+		text, rest, _ = strings.Cut(rest, "\n")
+		text = strings.TrimSuffix(text, "\r")
+		if text != "" && (d.Comment == "" || !strings.HasPrefix(text, d.Comment)) {
+			return d.isEntry(text)
+		}
+	}
+	return false
+}
+
+// fits looks at all lines of the head.
+func (d *Dialect) fits(head []byte) bool {
 	good, all := 0, 0
 	for line, err := range lines.Read(bytes.NewReader(head)) {
 		if err != nil || line.Text == "" || d.Comment != "" && strings.HasPrefix(line.Text, d.Comment) {
@@ -88,18 +112,6 @@ func (d *Dialect) sniff(name string, head []byte) bool {
 		return good > 0 && 10*good >= all // entries may go over many lines
 	}
 	return good > 0 && 2*good >= all
-}
-
-// begins tells whether the first line of the head that says something begins an entry. It rules out nearly every file of a
-// host without making text of all its lines.
-func (d *Dialect) begins(head []byte) bool {
-	for line := range bytes.Lines(head) {
-		text := string(bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r")))
-		if text != "" && (d.Comment == "" || !strings.HasPrefix(text, d.Comment)) {
-			return d.isEntry(text)
-		}
-	}
-	return false
 }
 
 func (d *Dialect) isEntry(line string) bool {

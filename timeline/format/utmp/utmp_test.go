@@ -165,6 +165,23 @@ func TestSniff(t *testing.T) {
 			t.Errorf("%s is taken for login records", name)
 		}
 	}
+	whole := layouts[0].login("gunnar", time.Unix(1700000000, 0))
+	torn := append([]byte{0xff, 0xff}, whole[2:]...) // its first record is of no kind that there is
+	for _, tt := range []struct {
+		name string
+		head []byte
+		want bool
+	}{
+		{"/x", whole, true},
+		{"/x", append(make([]byte, 384), whole...), true},
+		{"/x", append(torn, whole...), false},
+		{"/var/log/wtmp", append(torn, whole...), true},
+		{"/x", nil, false},
+	} {
+		if got := Format.Sniff(tt.name, tt.head); got != tt.want {
+			t.Errorf("%s, %d bytes that begin with % x: known %v, want %v", tt.name, len(tt.head), tt.head[:min(4, len(tt.head))], got, tt.want)
+		}
+	}
 }
 
 // TestCorpus holds the parser against what utmpdump, last and plaso read from real files.
