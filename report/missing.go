@@ -107,7 +107,8 @@ func (g *reasons) view(name string, t *texts) missing {
 			out.More = "+ " + t.number(int64(len(g.rows)-i))
 			break
 		}
-		row := missingRow{Count: t.number(r.count), Reason: clean(r.text), Sources: cleanAll(r.sources), Paths: cleanAll(r.paths)}
+		text, own := t.told(r.text)
+		row := missingRow{Count: t.number(r.count), Reason: clean(text), Own: own, Sources: cleanAll(r.sources), Paths: cleanAll(r.paths)}
 		if rest := r.count - int64(len(r.paths)); rest > 0 && len(r.paths) == examples {
 			row.More = "+ " + t.number(rest)
 		}

@@ -135,8 +135,9 @@ func (v *pageView) finding(f *findingRecord) finding {
 	} else if f.Offset > 0 {
 		where += " @" + strconv.FormatInt(f.Offset, 10)
 	}
+	reason, own := v.T.told(f.Reason)
 	out := finding{
-		Class: class, Severity: v.T.Severities[class], Title: cmp.Or(v.T.Rules[f.Rule], clean(f.Title)), Reason: clean(f.Reason),
+		Class: class, Severity: v.T.Severities[class], Title: cmp.Or(v.T.Rules[f.Rule], clean(f.Title)), Reason: clean(reason), Own: own,
 		Technique: clean(strings.Join(f.Technique, ", ")), Time: moment(f.Time), Where: where,
 	}
 	if f.More > 0 {

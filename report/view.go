@@ -64,6 +64,7 @@ type (
 	finding struct {
 		Host, Class, Severity, Title, Reason, Technique, Time, Where, Link, More string
 		Event                                                                    string // its event in the viewer: "#e=12"
+		Own                                                                      bool   // the reason is in the program's own words, in English
 	}
 	service struct {
 		Port, Protocol, Address, Program, User string
@@ -79,6 +80,7 @@ type (
 	}
 	missingRow struct {
 		Count, Reason string
+		Own           bool // as of a finding
 		Sources       []string
 		Paths         []string
 		More          string
