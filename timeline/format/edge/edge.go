@@ -1,5 +1,5 @@
 // Package edge reads the logs of firewalls and VPN gateways, as files of their own or as a collector stored them: FortiGate,
-// Sophos Firewall, Palo Alto Networks PAN-OS, Ivanti (Pulse) Connect Secure, OpenVPN and strongSwan. Cisco's, netfilter's
+// Sophos Firewall, Palo Alto Networks PAN-OS, Ivanti (Pulse) Connect Secure, Citrix NetScaler, OpenVPN and strongSwan. Cisco's, netfilter's
 // and WireGuard's lines come through syslog. What the words mean is in package daemons.
 //
 //   - FortiOS 7.4 Log Message Reference; Sophos Firewall 20 Log file guide: pairs of key and value
@@ -23,8 +23,23 @@ var Formats = []*timeline.Format{
 	(&textlog.Dialect{Name: "sophos_firewall", Type: "sophos:firewall:log", Begin: sophosBegin, Single: true, Read: sophos}).Format(),
 	(&textlog.Dialect{Name: "ivanti", Type: "ivanti:connect_secure:log", Begin: welfBegin, Single: true, Read: welf}).Format(),
 	(&textlog.Dialect{Name: "panos", Type: "panos:log", Begin: panosBegin, Single: true, New: panos}).Format(),
+	(&textlog.Dialect{Name: "netscaler", Type: "netscaler:log", Begin: netscalerBegin, Read: netscaler}).Format(),
 	(&textlog.Dialect{Name: "openvpn", Type: "openvpn:log", Begin: openvpnBegin, Sure: openvpnSure, Read: openvpn}).Format(),
 	(&textlog.Dialect{Name: "strongswan", Type: "strongswan:log", Begin: charonBegin, Read: charon}).Format(),
+}
+
+// netscalerBegin reads "<134> 03/09/2026:09:00:00 GMT ns1 0-PPE-0 : ". What comes by a syslog daemon is for package syslog.
+func netscalerBegin(line string) (dates.Stamp, int, bool) {
+	s := strings.TrimLeft(behindPriority(line), " ")
+	st, n := daemons.NetScalerDate(s)
+	engine := strings.Index(s[n:min(len(s), n+128)], "PPE-")
+	return st, len(line) - len(s) + n, n > 0 && engine > 0 && strings.Contains(s[n:min(len(s), n+160)], " : ")
+}
+
+func netscaler(e *textlog.Entry) {
+	words := strings.TrimSpace(e.Words())
+	daemons.NetScaler(&e.Fields, words)
+	e.Add("body", words)
 }
 
 // behindPriority is a text without "<189>".

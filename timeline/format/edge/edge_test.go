@@ -11,6 +11,17 @@ import (
 )
 
 var cases = []textlogtest.Case{
+	{ // in the two orders of days; a key that stands twice is not believed
+		Format: "netscaler", Name: "/var/log/ns.log",
+		Text: "<132> 03/09/2026:09:00:00 GMT ns1 0-PPE-0 : default AAA LOGIN_FAILED 139115982 0 : User eve - Client_ip 192.0.2.7 - Failure_reason \"Username/Password mismatch\" - Browser curl\n" +
+			"<132> 19/03/2026:09:00:00  ns1 0-PPE-0 : default AAA LOGIN_FAILED 139115982 0 : User eve - Client_ip 198.51.100.7 - Client_ip 192.0.2.7 - Failure_reason \"x\"\n" +
+			"<134> 03/09/2026:09:00:01 GMT ns1 0-PPE-0 : default TCP CONN_TERMINATE 44991371 0 :  Source 192.0.2.7:80 - Destination 198.51.100.7:57620 - Total_bytes_send 1 - Total_bytes_recv 2\n",
+		Want: []string{
+			`"action":"login_failed","authentication_result":"failure","device":"ns1","packet_engine":"0-PPE-0","feature":"AAA","event":"LOGIN_FAILED","username":"eve","ip_address":"192.0.2.7","reason":"Username/Password mismatch","user_agent":"curl"`,
+			`"event":"LOGIN_FAILED","username":"eve","reason":"x"`,
+			`"ip_address":"192.0.2.7","port":80,"destination_ip":"198.51.100.7","destination_port":57620,"bytes_sent":1,"bytes_received":2`,
+		},
+	},
 	{
 		Format: "fortigate", Name: "/x.log",
 		Text: `date=2024-10-14 time=13:46:40 eventtime=1728938800841267391 tz="-0700" logid="1234567890" type="event" subtype="vpn" level="alert" action="ssl-login-fail" remip=192.0.2.7 user="eve" group="N/A" reason="sslvpn_login_unknown_user" msg="SSL user failed to logged in" logdesc="SSL VPN login fail"` + "\nspoilt\n" +

@@ -57,12 +57,47 @@ func (h *header) read(text string, at int) {
 	} else if rest != "" {
 		rest = rest[1:]
 	}
+	if strings.HasPrefix(rest, "--- last message repeated ") { // macOS
+		h.comment, h.body = true, rest
+		return
+	}
+	if at > 0 && text[at-1] == 'Z' { // UTC by that letter: VMware ESXi
+		rest = h.level(rest)
+	}
 	if strings.HasPrefix(rest, "<") { // FreeBSD: "Mar  1 18:46:11 <auth.info> host sshd[5]: …"
 		if names, after, ok := strings.Cut(rest[1:], "> "); ok && h.spelled(names) {
 			rest = after
 		}
 	}
 	h.sender(rest)
+}
+
+// vmware are the levels that VMware's own daemons write before their name, and what they are here.
+var vmware = map[string]string{
+	"panic": "EMERG", "crit": "CRIT", "error": "ERR", "Er": "ERR", "warning": "WARNING", "Wa": "WARNING", "info": "INFO", "In": "INFO", "verbose": "DEBUG", "trivia": "DEBUG", "Db": "DEBUG", "No": "NOTICE", "Al": "ALERT", "Cr": "CRIT", "Em": "EMERG",
+}
+
+// level reads what VMware ESXi writes instead of a host: "info hostd[526501] …", and since 8.0 "In(182) vmkernel: …", with
+// the priority in brackets.
+func (h *header) level(s string) string {
+	word, rest, ok := strings.Cut(s, " ")
+	if !ok || len(word) > 8 {
+		return s
+	}
+	if name, number, ok := strings.Cut(word, "("); ok && vmware[name] != "" && strings.HasSuffix(number, ")") {
+		p, n := priority("<" + number[:len(number)-1] + ">")
+		if n == 0 {
+			return s
+		}
+		h.priority = p
+		return rest
+	}
+	var named header
+	if vmware[word] == "" || !named.tag(rest) {
+		return s
+	}
+	h.severity = word
+	return rest
 }
 
 // spelled reads "auth.info".

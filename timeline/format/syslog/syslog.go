@@ -155,6 +155,8 @@ func read(e *textlog.Entry) {
 	case h.facility != "":
 		e.Add("facility", h.facility)
 		e.Add("severity", severityNames[h.severity])
+	case h.severity != "":
+		e.Add("severity", vmware[h.severity])
 	}
 	e.Add("message_identifier", h.id)
 	e.Add("structured_data", h.data)
@@ -172,6 +174,10 @@ func read(e *textlog.Entry) {
 	case daemons.Exchanged(&e.Fields, h.body):
 	case strings.HasPrefix(h.body, "date=") || strings.HasPrefix(h.body, "devname="):
 		daemons.FortiGate(&e.Fields, h.body)
+	default:
+		if at, n := daemons.NetScalerDate(h.body); n > 0 && daemons.NetScaler(&e.Fields, h.body[n:]) {
+			e.Stamp = at
+		}
 	}
 	body := strings.TrimSpace(h.body)
 	switch { // plaso's wording: "[sshd, pid: 77] Accepted password for …"
