@@ -1,4 +1,5 @@
-// Package databases reads the logs of MySQL, MariaDB, PostgreSQL, MongoDB and Redis servers.
+// Package databases reads the logs of MySQL, MariaDB, PostgreSQL, Microsoft SQL Server, MongoDB and Redis
+// servers.
 //
 //   - MySQL 5.5 to 8.4 and MariaDB 10 and 11: error log, general query log, slow query log (MySQL 8.4 Reference Manual,
 //     7.4; sql/log.cc of MySQL and MariaDB)
@@ -27,6 +28,7 @@ var Formats = []*timeline.Format{
 	(&textlog.Dialect{Name: "postgresql", Type: "postgresql:application_log:entry", Begin: postgresBegin, Read: postgres}).Format(),
 	headed(&textlog.Dialect{Name: "mysql_slow", Type: "mysql:slow_log:entry", Begin: slowBegin, Long: true, New: slow}),
 	headed(&textlog.Dialect{Name: "mysql", Type: "mysql:log:entry", Begin: mysqlBegin, New: mysql}),
+	(&textlog.Dialect{Name: "mssql", Type: "mssql:errorlog:entry", Begin: mssqlBegin, Read: mssql}).Format(),
 	mongoJSON.Dialect().Format(),
 	(&textlog.Dialect{Name: "mongodb", Type: "mongodb:log:entry", Begin: mongoBegin, Sure: mongoSure, Read: mongo}).Format(),
 	(&textlog.Dialect{Name: "redis", Type: "redis:log:entry", Begin: redisBegin, Read: redis}).Format(),

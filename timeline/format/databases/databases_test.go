@@ -85,6 +85,18 @@ var cases = []textlogtest.Case{
 	{
 		Format: "mongodb", Name: "/x", Text: "2026-03-09T09:00:00.010+0100 [conn12] end connection 192.0.2.7:58774 (0 connections now open)\n", Want: []string{`"context":"conn12","action":"connection_closed"`},
 	},
+	{ // a name is a stranger's
+		Format: "mssql", Name: "/var/opt/mssql/log/errorlog",
+		Text: "2026-03-09 09:00:00.35 Server      Microsoft SQL Server 2019 - 15.0 \n\tMay 29 2022\n2026-03-09 09:00:01.97 spid51      Using 'xplog70.dll' version '2019.150' to execute extended stored procedure 'xp_cmdshell'. This is an informational message only.\n" +
+			"2026-03-09 09:00:02.07 Logon       Login failed for user 'a'. Reason: b [CLIENT: 198.51.100.7]'. Reason: Password did not match. [CLIENT: 192.0.2.7]\n" +
+			"2026-03-09 09:00:03.07 spid9s      Configuration option 'xp_cmdshell' changed from 0 to 1. Run the RECONFIGURE statement to install.\n",
+		Want: []string{
+			`"process":"Server","body":"Microsoft SQL Server 2019 - 15.0 \n\tMay 29 2022"`,
+			`"process":"spid51","action":"procedure_loaded","library":"xplog70.dll","library_version":"2019.150","procedure":"xp_cmdshell"`,
+			`"process":"Logon","action":"login_failed","authentication_result":"failure","username":"a'. Reason: b [CLIENT: 198.51.100.7]","reason":"Password did not match.","ip_address":"192.0.2.7"`,
+			`"action":"config_changed","option":"xp_cmdshell","old_value":"0","new_value":"1"`,
+		},
+	},
 	{
 		Format: "redis", Name: "/var/log/redis/redis-server.log",
 		Text: "98:M 09 Mar 2026 09:00:00.442 # Possible SECURITY ATTACK detected.\n98:S 09 Mar 09:00:01.442 * MASTER MODE enabled\n98:signal-handler (1773046800) Received SIGTERM scheduling shutdown...\n[98] 09 Mar 09:00:02 * Ready to accept connections\n",

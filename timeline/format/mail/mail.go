@@ -1,6 +1,6 @@
 // Package mail reads the logs that mail servers write themselves, apart from syslog: Exim's main, reject and panic log (The
-// Exim Specification 4.97, 53) and Dovecot's (doc.dovecot.org, Logging), also with labels of multilog. What the words mean
-// is in package daemons.
+// Exim Specification 4.97, 53), Dovecot's (doc.dovecot.org, Logging), also with labels of multilog, and Roundcube Webmail's
+// (program/lib/Roundcube/rcube.php, write_log). What the words mean is in package daemons.
 package mail
 
 import (
@@ -16,6 +16,7 @@ import (
 var Formats = []*timeline.Format{
 	(&textlog.Dialect{Name: "dovecot", Type: "dovecot:log:entry", Begin: dovecotBegin, Read: dovecot}).Format(),
 	(&textlog.Dialect{Name: "exim", Type: "exim:log:entry", Begin: eximBegin, Sure: eximSure, Read: exim}).Format(),
+	(&textlog.Dialect{Name: "roundcube", Type: "roundcube:log:entry", Begin: roundcubeBegin, Sure: roundcubeSure, Read: roundcube}).Format(),
 }
 
 // dovecotBegin reads a date and " imap-login: Info: ", " auth-worker(5): Info: ".
@@ -108,4 +109,31 @@ func exim(e *textlog.Entry) {
 	if said == "" {
 		e.Message = "(empty line)"
 	}
+}
+
+// roundcubeBegin reads "[09-Mar-2026 09:00:00 +0100]: ".
+func roundcubeBegin(line string) (dates.Stamp, int, bool) {
+	if len(line) < 28 || line[0] != '[' {
+		return dates.Stamp{}, 0, false
+	}
+	s, n := dates.Apache(line[1:])
+	return s, n + len("[]: "), n > 0 && line[3] == '-' && strings.HasPrefix(line[1+n:], "]: ")
+}
+
+// roundcubeSure asks for a session, a word of its own, or a login.
+func roundcubeSure(line string) bool {
+	_, n, ok := roundcubeBegin(line)
+	if !ok {
+		return false
+	}
+	var f textlog.Fields
+	daemons.Roundcube(&f, line[n:])
+	return f.Has("session") || f.Has("action")
+}
+
+func roundcube(e *textlog.Entry) {
+	words := e.Words()
+	daemons.Roundcube(&e.Fields, words)
+	e.Add("body", words)
+	e.Message = words
 }

@@ -12,6 +12,14 @@ import (
 
 var cases = []textlogtest.Case{
 	{
+		Format: "roundcube", Name: "/var/log/roundcube/errors.log",
+		Text: "[09-Mar-2026 09:00:00 +0100]: <5b9fv5g> IMAP Error: Login failed for eve against localhost from 192.0.2.7. AUTHENTICATE PLAIN: no in /x.php on line 205\n[09-Mar-2026 09:00:01 +0100]: FAILED login for eve from 192.0.2.7\n",
+		Want: []string{
+			`"session":"5b9fv5g","action":"login_failed","authentication_result":"failure","username":"eve","server":"localhost","ip_address":"192.0.2.7"`,
+			`"datetime":"2026-03-09T08:00:01.000000+00:00"`,
+		},
+	},
+	{
 		Format: "exim", Name: "/var/log/exim4/mainlog",
 		Text: "2026-03-09 09:00:00 1ahr79-0006jK-G9 <= a@example.com H=mail.example.com (helo) [192.0.2.7] P=esmtpsa A=plain_server:alice S=1234 id=x@y\n2026-03-09 09:00:01 1ahr79-0006jK-G9 => b@example.org R=dnslookup T=remote_smtp H=mx [192.0.2.8]\n" +
 			"2026-03-09 09:00:02 login authenticator failed for (x) [192.0.2.9]: 535 Incorrect authentication data (set_id=brian)\n2026-03-09 09:00:03 1ahr79-0006jK-G9 Completed\n",

@@ -42,6 +42,20 @@ var (
 		say("limited", "failure", "limiting requests, excess: {} by zone \"{limit_zone}\""),
 		say("limited", "failure", "limiting connections by zone \"{limit_zone}\""),
 	}
+	// Tomcat 8 to 11: org.apache.catalina.startup and realm, LocalStrings.properties.
+	tomcatSays = []textlog.Pattern{
+		say("application_deployed", "", "Deploying web application archive [{filename}]"),
+		say("application_deployed", "", "Deploying web application directory [{filename}]"),
+		say("application_deployed", "", "Deploying deployment descriptor [{filename}]"),
+		say("application_deployed", "", "Deploying web application archive {filename}"),
+		say("application_deployed", "", "Deploying web application directory {filename}"),
+		say("application_removed", "", "Undeploying context [{context}]"),
+		say("application_reloaded", "", "Reloading context [{context}]"),
+		say("login_failed", "failure", "An attempt was made to authenticate the locked user [{username*}]"),
+		say("login_failed", "failure", "An attempt was made to authenticate the locked user \"{username*}\""),
+		say("started", "", "Server startup in {}"),
+		say("stopped", "", "Stopping service [{service}]"),
+	}
 	// lighttpd 1.4: mod_auth.c, http_auth.c before.
 	lighttpdSays = []textlog.Pattern{
 		say("login_failed", "failure", "password doesn't match for {url} username: {username*}, IP: {ip_address@}"),

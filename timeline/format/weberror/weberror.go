@@ -392,6 +392,7 @@ func tomcat(e *textlog.Entry) {
 	}
 	class, said, _ := strings.Cut(rest, " ")
 	e.Add("module", class)
+	told(e, tomcatSays, said)
 	e.Add("body", said)
 	e.Message = e.Join("[", first, "] ", rest)
 }

@@ -73,10 +73,10 @@ var cases = []textlogtest.Case{
 	},
 	{
 		Format: "tomcat", Name: "catalina.2026-03-09.log",
-		Text: "09-Mar-2026 09:00:00.123 SEVERE [http-nio-8080-exec-1] org.apache.catalina.core.StandardWrapperValve.invoke Servlet.service() threw\n\tjava.lang.X\n\t\tat y.z\n09-Mar-2026 09:00:01.5 INFO [main] a.b.C.d Started\n",
+		Text: "09-Mar-2026 09:00:00.123 SEVERE [http-nio-8080-exec-1] org.apache.catalina.core.StandardWrapperValve.invoke Servlet.service() threw\n\tjava.lang.X\n\t\tat y.z\n09-Mar-2026 09:00:01.5 INFO [main] a.b.C.d Deploying web application archive [/opt/tomcat/webapps/x.war]\n",
 		Want: []string{
 			`"severity":"SEVERE","thread":"http-nio-8080-exec-1","module":"org.apache.catalina.core.StandardWrapperValve.invoke","body":"Servlet.service() threw\n\tjava.lang.X\n\t\tat y.z"`,
-			`"datetime":"2026-03-09T09:00:01.500000+00:00"`,
+			`"action":"application_deployed","filename":"/opt/tomcat/webapps/x.war"`,
 		},
 	},
 	{
