@@ -75,7 +75,7 @@ func runTimeline(ctx context.Context, o *timelineOptions, inputs []string, s cli
 	if format == nil {
 		return cli.Fail(cli.Usage, "", fmt.Errorf("no format is called %q", o.format))
 	}
-	r := &timeline.Reader{Formats: formats.All(), Packings: packed.All()}
+	r := &timeline.Reader{Formats: formats.Desk(), Packings: packed.All()}
 	if o.since != "" {
 		var err error
 		if r.Since, err = cli.ParseSince(o.since, time.Now()); err != nil {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"archive/tar"
 	"archive/zip"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"os"
@@ -130,6 +132,51 @@ func TestTimelineOfCollections(t *testing.T) {
 	}
 	if n := strings.Count(got, `"message":"install more`); n != 1 {
 		t.Errorf("%d events of one record of one host, in two collections\n%s", n, got)
+	}
+}
+
+// TestTimelineOfUAC asks that what an archive tells of its host and files is used: year and zone of a log that leaves them out,
+// and the times of files that were not taken.
+func TestTimelineOfUAC(t *testing.T) {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	w := tar.NewWriter(z)
+	for _, h := range []struct{ name, link, text string }{
+		{"[root]/etc/localtime", "/usr/share/zoneinfo/Europe/Oslo", ""},
+		{"[root]/var/log/auth.log", "", "Dec 31 09:00:00 web01 sshd[8]: Accepted password for root from 192.0.2.7 port 4 ssh2\nJul  9 09:00:00 web01 sshd[8]: Accepted password for root from 192.0.2.7 port 4 ssh2\n"},
+		{"bodyfile/bodyfile.txt", "", "0|/usr/bin/evil|131|-rwxr-xr-x|0|0|1024|1783000000|1783000001|1783000002|1783000003\n"},
+		{"uac.log", "", "x\n"},
+	} {
+		kind := byte(tar.TypeReg)
+		if h.link != "" {
+			kind = tar.TypeSymlink
+		}
+		err := w.WriteHeader(&tar.Header{Typeflag: kind, Name: h.name, Linkname: h.link, Size: int64(len(h.text)), Mode: 0o600, ModTime: time.Date(2026, 7, 10, 0, 0, 0, 0, time.UTC)})
+		if err == nil {
+			_, err = w.Write([]byte(h.text))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.Close(), z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "uac-web01-linux-20260710000000.tar.gz")
+	if err := os.WriteFile(name, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := string(timelineOf(t, name))
+	for _, want := range []string{
+		`"datetime":"2025-12-31T08:00:00.000000+00:00"`, `"datetime":"2026-07-09T07:00:00.000000+00:00"`, `"host":"web01","path":"/var/log/auth.log"`, `"year_inferred":true,"zone_assumed":"Europe/Oslo"`,
+		`"parser":"bodyfile","host":"web01","path":"` + name + `/bodyfile/bodyfile.txt"`, `"filename":"/usr/bin/evil"`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s is not in\n%s", want, got)
+		}
+	}
+	if n := strings.Count(got, "\n"); n != 6 {
+		t.Errorf("%d events, want 2 of the log and 4 of the body file", n)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"spor/artifacts"
 	"spor/timeline"
@@ -246,13 +247,22 @@ func (a *archive) tar(in *Inputs, at io.ReaderAt, size int64) (links map[string]
 		if err != nil {
 			return links, err
 		}
-		f := timeline.File{Size: h.Size, Item: artifacts.Item{Times: artifacts.Times{Modified: h.ModTime.UTC()}}}
+		f := timeline.File{Size: h.Size, Item: artifacts.Item{Times: artifacts.Times{Modified: known(h.ModTime)}}}
 		f.Open = func() (io.ReadCloser, error) { return section{io.NewSectionReader(at, start, h.Size)}, nil }
 		if sparse(h) {
 			f.Open = func() (io.ReadCloser, error) { return nth(io.NewSectionReader(at, 0, size), n) }
 		}
 		a.add(rel, f)
 	}
+}
+
+// known is the time at which a file was written last, as the archive has it; one that was left out, which a zip shows as 1979
+// and a tar as 1970, is none: the years of a log would be inferred from it.
+func known(t time.Time) time.Time {
+	if t.Year() <= 1980 {
+		return time.Time{}
+	}
+	return t.UTC()
 }
 
 // A section is a part of a file.
@@ -305,7 +315,7 @@ func (a *archive) zip(in *Inputs, at io.ReaderAt, size int64) error {
 			return fmt.Errorf("more than %d files, the rest is not read", in.opts.maxFiles())
 		}
 		a.add(relative(e.Name), timeline.File{
-			Size: int64(min(e.UncompressedSize64, 1<<62)), Item: artifacts.Item{Times: artifacts.Times{Modified: e.Modified.UTC()}},
+			Size: int64(min(e.UncompressedSize64, 1<<62)), Item: artifacts.Item{Times: artifacts.Times{Modified: known(e.Modified)}},
 			Open: func() (io.ReadCloser, error) {
 				name := a.label + "/" + e.Name
 				r, err := e.Open()

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"spor/timeline"
+	"spor/timeline/format/collectors"
 	"spor/timeline/format/evt"
 	"spor/timeline/format/evtx"
 	"spor/timeline/format/journald"
@@ -25,3 +26,6 @@ func All() timeline.Formats {
 		listing.Format,
 	}, wtmpdb.Formats, lastlog.Formats, text())
 }
+
+// Desk gives the parsers of the desk: all, and those of what other collectors say.
+func Desk() timeline.Formats { return slices.Concat(collectors.Formats, All()) }

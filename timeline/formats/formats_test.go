@@ -20,7 +20,7 @@ func corpus() string {
 
 func TestNames(t *testing.T) {
 	seen := map[string]bool{}
-	for _, f := range All() {
+	for _, f := range Desk() {
 		if f.Name == "" || seen[f.Name] || f.Sniff == nil || f.Parse == nil {
 			t.Errorf("format %q is not whole, or listed twice", f.Name)
 		}
