@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -126,17 +126,17 @@ func (f *files) Open(p artifacts.Path) (artifacts.File, error) {
 		}
 		real, method, err := openQuietly(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(fd), 0)
 		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EACCES) { // no /proc here, or our own is closed to us (prctl(2), PR_SET_DUMPABLE)
-			real, method, err = openQuietly(dir, name, noFollow(p))
+			if real, method, err = openQuietly(dir, name, noFollow(p)); err == nil {
+				if _, err = regular(real); err != nil { // another has the name by now
+					unix.Close(real)
+				}
+			}
 		}
 		if err != nil {
 			return err
 		}
-		if _, err := regular(real); err != nil {
-			unix.Close(real)
-			return err
-		}
-		out, err = newFile(real, p, method)
-		return err
+		out = &file{descriptor: descriptor{fd: real}, path: p, method: method}
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -374,11 +374,10 @@ func modeOf(mode uint32) fs.FileMode {
 	return m
 }
 
-// file is an open regular file. os.File guards the descriptor against a Close while another goroutine reads; the
-// reading itself goes past its poller, so that a pseudo file with nothing to say answers EAGAIN and does not wait.
+// file is an open regular file. It is no os.File: that asks the kernel twice more of each, whether a poller could wait for it.
+// So a pseudo file with nothing to say answers EAGAIN and is not waited for.
 type file struct {
-	os     *os.File
-	raw    syscall.RawConn
+	descriptor
 	path   artifacts.Path
 	method string
 }
@@ -388,57 +387,91 @@ var (
 	_ artifacts.DetailedFile = (*file)(nil)
 )
 
-func newFile(fd int, p artifacts.Path, method string) (*file, error) {
-	f := os.NewFile(uintptr(fd), p.String())
-	raw, err := f.SyscallConn()
-	if err != nil {
-		f.Close()
-		return nil, err
+// descriptor is closed when nobody asks it any more: Close does not wait for a call that hangs, and none finds another file
+// under its number.
+type descriptor struct {
+	fd int
+
+	mu     sync.Mutex
+	users  int // calls that have not come back
+	closed bool
+}
+
+// use makes a call on it.
+func (d *descriptor) use(call func(fd int) error) error {
+	d.mu.Lock()
+	if d.closed {
+		d.mu.Unlock()
+		return os.ErrClosed
 	}
-	return &file{os: f, raw: raw, path: p, method: method}, nil
+	d.users++
+	d.mu.Unlock()
+	defer func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.users--; d.closed && d.users == 0 {
+			unix.Close(d.fd)
+		}
+	}()
+	return call(d.fd)
+}
+
+func (d *descriptor) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return os.ErrClosed
+	}
+	d.closed = true
+	if d.users > 0 {
+		return nil // the last of them closes it
+	}
+	return unix.Close(d.fd)
+}
+
+// ask makes a call on the file; errors get its path.
+func (f *file) ask(op string, call func(fd int) error) error {
+	if err := f.use(call); err != nil {
+		return &fs.PathError{Op: op, Path: f.path.String(), Err: err}
+	}
+	return nil
 }
 
 func (f *file) Read(p []byte) (n int, err error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	rawErr := f.raw.Read(func(fd uintptr) bool {
-		for n, err = unix.Read(int(fd), p); errors.Is(err, unix.EINTR); n, err = unix.Read(int(fd), p) {
+	err = f.ask("read", func(fd int) (err error) {
+		for n, err = unix.Read(fd, p); errors.Is(err, unix.EINTR); n, err = unix.Read(fd, p) {
 		}
-		return true
+		return err
 	})
-	if err = errors.Join(rawErr, err); err != nil {
-		return max(n, 0), &fs.PathError{Op: "read", Path: f.path.String(), Err: err}
-	}
-	if n == 0 {
+	if n == 0 && err == nil {
 		return 0, io.EOF
 	}
-	return n, nil
+	return max(n, 0), err
 }
 
 // ReadAt implements io.ReaderAt.
 func (f *file) ReadAt(p []byte, offset int64) (n int, err error) {
-	rawErr := f.raw.Read(func(fd uintptr) bool {
-		for n < len(p) && err == nil {
-			var m int
-			m, err = unix.Pread(int(fd), p[n:], offset+int64(n))
+	end := false
+	err = f.ask("read", func(fd int) error {
+		for n < len(p) && !end {
+			m, err := unix.Pread(fd, p[n:], offset+int64(n))
 			if errors.Is(err, unix.EINTR) {
-				err = nil
 				continue
 			}
-			if n += max(m, 0); m == 0 && err == nil {
-				err = io.EOF
+			if err != nil {
+				return err
 			}
+			n, end = n+m, m == 0
 		}
-		return true
+		return nil
 	})
-	if errors.Is(err, io.EOF) {
+	if end && err == nil {
 		return n, io.EOF
 	}
-	if err = errors.Join(rawErr, err); err != nil {
-		return n, &fs.PathError{Op: "read", Path: f.path.String(), Err: err}
-	}
-	return n, nil
+	return n, err
 }
 
 // Extents implements artifacts.SparseFile.
@@ -447,30 +480,31 @@ func (f *file) Extents(most int) (runs []artifacts.Extent, whole bool, err error
 	if err != nil {
 		return nil, false, err
 	}
-	rawErr := f.raw.Control(func(fd uintptr) { runs, whole, err = inode.Extents(int(fd), st.Size, most) })
-	if err = errors.Join(rawErr, err); err != nil {
-		return nil, false, &fs.PathError{Op: "extents", Path: f.path.String(), Err: err}
+	err = f.ask("extents", func(fd int) error {
+		runs, whole, err = inode.Extents(fd, st.Size, most)
+		return err
+	})
+	if err != nil {
+		return nil, false, err
 	}
 	return runs, whole, nil
 }
 
 // Details implements artifacts.DetailedFile.
 func (f *file) Details() (d artifacts.Details, err error) {
-	rawErr := f.raw.Control(func(fd uintptr) { d.Xattrs, err = inode.Xattrs(int(fd)) })
-	if err = errors.Join(rawErr, err); err != nil {
-		return d, &fs.PathError{Op: "xattr", Path: f.path.String(), Err: err}
-	}
-	return d, nil
+	err = f.ask("xattr", func(fd int) error {
+		d.Xattrs, err = inode.Xattrs(fd)
+		return err
+	})
+	return d, err
 }
-
-func (f *file) Close() error { return f.os.Close() }
-
-func (f *file) Method() string { return f.method }
 
 func (f *file) Stat() (s artifacts.Stat, err error) {
-	rawErr := f.raw.Control(func(fd uintptr) { s, err = lstat(int(fd), "", unix.AT_EMPTY_PATH) })
-	if err = errors.Join(rawErr, err); err != nil {
-		return s, &fs.PathError{Op: "stat", Path: f.path.String(), Err: err}
-	}
-	return s, nil
+	err = f.ask("stat", func(fd int) error {
+		s, err = lstat(fd, "", unix.AT_EMPTY_PATH)
+		return err
+	})
+	return s, err
 }
+
+func (f *file) Method() string { return f.method }

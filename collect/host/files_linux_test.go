@@ -378,6 +378,42 @@ func TestReadAfterClose(t *testing.T) {
 	}
 }
 
+// A call that hangs keeps the descriptor, so that no other file gets its number under the call, and the last one closes it.
+func TestCloseDuringRead(t *testing.T) {
+	var fds [2]int
+	if err := unix.Pipe(fds[:]); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fds[1])
+	d := &descriptor{fd: fds[0]}
+	open := func() bool {
+		_, err := unix.FcntlInt(uintptr(fds[0]), unix.F_GETFD, 0)
+		return err == nil
+	}
+	if err := d.use(func(int) error {
+		within(t, "close", func() {
+			if err := d.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		if !open() {
+			t.Error("the descriptor was closed under a call")
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if open() {
+		t.Error("the descriptor is open after the last call came back")
+	}
+	if err := d.use(func(int) error { return nil }); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("a call after Close: %v, want %v", err, os.ErrClosed)
+	}
+	if err := d.Close(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("a second Close: %v, want %v", err, os.ErrClosed)
+	}
+}
+
 func FuzzEntries(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 24, 0, 8, 'a', 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
