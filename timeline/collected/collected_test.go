@@ -259,7 +259,7 @@ func TestPackings(t *testing.T) {
 // TestDamaged asks that what is wrong with an archive costs nothing beside what is damaged, and is said.
 func TestDamaged(t *testing.T) {
 	var noise strings.Builder
-	for i := range 20_000 {
+	for i := range 3_000 {
 		fmt.Fprintf(&noise, "%x", uint64(i)*0x9e3779b97f4a7c15)
 	}
 	many := []piece{{"var/log/a.log", noise.String()}, {"var/log/b.log", noise.String()[5:]}, {"var/log/c.log", noise.String()[7:]}}
@@ -282,7 +282,7 @@ func TestDamaged(t *testing.T) {
 		err   string
 	}{
 		{"cut.tar.gz", packedTar[:len(packedTar)*2/3], 1, "is lost: gzip: unexpected EOF"},
-		{"cut.tar", tarOf(t, many...)[:400_000], 1, "unexpected EOF"},
+		{"cut.tar", tarOf(t, many...)[:60_000], 1, "unexpected EOF"},
 		{"cut.zip", z[:len(z)/2], 0, "cut.zip: its list of files cannot be read"},
 		{"flipped.zip", flipped, 2, "flipped.zip/var/log/b.log: "},
 		{"locked.zip", locked, 0, "locked.zip: 1 files are encrypted"},
@@ -291,7 +291,7 @@ func TestDamaged(t *testing.T) {
 		{"empty.zip", nil, 0, "empty.zip: it is no archive"},
 		{"a.7z", []byte("7z\xbc\xaf\x27\x1c\x00\x04"), 0, "a.7z: 7z is not read: unpack it first"},
 	} {
-		dir := put(t, piece{tt.name, string(tt.b)}, piece{"whole.zip", string(zipOf(t, many...))}, piece{"beside.log", "x"})
+		dir := put(t, piece{tt.name, string(tt.b)}, piece{"whole.zip", string(z)}, piece{"beside.log", "x"})
 		files, errs, _ := list(t, Options{}, dir)
 		if got := len(files) - 4; len(errs) != 1 || !strings.Contains(strings.Join(errs, "\n"), tt.err) || got < tt.files || got > tt.files+1 {
 			t.Errorf("%s: %d files of it, want %d; errors %q, want %q", tt.name, got, tt.files, errs, tt.err)
@@ -301,17 +301,17 @@ func TestDamaged(t *testing.T) {
 
 // TestBombs asks that no archive makes more of itself than its bounds.
 func TestBombs(t *testing.T) {
-	zeros := strings.Repeat("\x00", 8<<20)
+	zeros := strings.Repeat("\x00", 4<<20)
 	nested := zipOf(t, piece{"x.log", "x"})
 	for i := range 6 {
 		nested = zipOf(t, piece{fmt.Sprintf("%d.zip", i), string(nested)})
 	}
 	small := zipOf(t, piece{"a.log", zeros})
-	overlap := bytes.Clone(small) // its list names the one file a thousand times
+	overlap := bytes.Clone(small) // its list names the one file a hundred times
 	at := bytes.Index(overlap, []byte("PK\x01\x02"))
 	end := bytes.LastIndex(overlap, []byte("PK\x05\x06"))
-	directory, tail := bytes.Repeat(overlap[at:end], 1000), bytes.Clone(overlap[end:])
-	tail[8], tail[9], tail[10], tail[11] = 0xe8, 0x03, 0xe8, 0x03
+	directory, tail := bytes.Repeat(overlap[at:end], 100), bytes.Clone(overlap[end:])
+	tail[8], tail[10] = 100, 100
 	n := len(directory)
 	tail[12], tail[13], tail[14], tail[15] = byte(n), byte(n>>8), byte(n>>16), byte(n>>24)
 	overlap = slices.Concat(overlap[:at], directory, tail)
