@@ -61,8 +61,16 @@ func netfilter(f *textlog.Fields, prefix, pairs string) {
 			action, result = "packet_allowed", "success"
 		}
 	}
+	rule := strings.Trim(prefix, "[]: ")
+	switch { // VyOS and UniFi name what a rule does at the end: "[WAN_IN-2000-D]"
+	case action != "packet" || !strings.HasPrefix(prefix, "["):
+	case strings.HasSuffix(rule, "-D"), strings.HasSuffix(rule, "-R"):
+		action, result = "packet_refused", "failure"
+	case strings.HasSuffix(rule, "-A"):
+		action, result = "packet_allowed", "success"
+	}
 	f.Did(action, result)
-	f.Add("rule", strings.Trim(prefix, "[]: "))
+	f.Add("rule", rule)
 	for k, v := range textlog.Pairs(pairs) {
 		switch k {
 		case "IN":
@@ -83,10 +91,12 @@ func netfilter(f *textlog.Fields, prefix, pairs string) {
 			if !f.Has("length") {
 				f.Digits("length", v)
 			}
-		case "ID":
-			return
+		case "TYPE":
+			f.Digits("icmp_type", v)
+		case "CODE":
+			f.Digits("icmp_code", v)
 		}
-		if k == "DPT" {
+		if k == "DPT" || k == "CODE" { // behind an ICMP message's code stands the packet that it is about
 			return
 		}
 	}

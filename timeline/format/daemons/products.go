@@ -13,6 +13,7 @@ var vsftpdSays = []textlog.Pattern{
 	say("connection_opened", "", `CONNECT: Client "{ip_address}"`),
 	say("login_failed", "failure", `[{username*}] FAIL LOGIN: Client "{ip_address}"`), // before success, which a name may spell
 	say("login", "success", `[{username*}] OK LOGIN: Client "{ip_address}"`),
+	say("refused", "failure", `[{username*}] FTP response: Client "{ip_address}", "530 {reason}"{.}`),
 	say("file_uploaded", "success", `[{username*}] OK UPLOAD: Client "{ip_address}", "{filename*}", {bytes#} bytes`),
 	say("file_downloaded", "success", `[{username*}] OK DOWNLOAD: Client "{ip_address}", "{filename*}", {bytes#} bytes`),
 	say("file_uploaded", "failure", `[{username*}] FAIL UPLOAD: Client "{ip_address}", "{filename*}", `),

@@ -191,6 +191,18 @@ var (
 	}
 )
 
+// Samba reads what Samba says of a login with auth_audit (auth/auth_log.c), and of one without (source3/auth/auth.c).
+func Samba(f *textlog.Fields, words string) { f.Match(sambaSays, words) }
+
+var sambaSays = []textlog.Pattern{
+	say("login", "success", `Auth: [{service}] user [{domain}]\[{username*}] at [{}] with [{authentication_method}] status [NT_STATUS_OK] workstation [{workstation}] remote host [{}:{ip_address@}:{port#}]`),
+	say("login_failed", "failure", `Auth: [{service}] user [{domain}]\[{username*}] at [{}] with [{authentication_method}] status [{reason}] workstation [{workstation}] remote host [{}:{ip_address@}:{port#}]`),
+	say("login_failed", "failure", "check_ntlm_password:  Authentication for user [{username*}] -> [{}] FAILED with error {reason@}"),
+	say("login", "success", "check_ntlm_password:  authentication for user [{username*}] -> [{}] -> [{}] succeeded"),
+	say("share_opened", "success", "{computer} (ipv4:{ip_address@}:{port#}) connect to service {share} initially as user {username} (uid="),
+	say("share_closed", "", "{computer} (ipv4:{ip_address@}:{port#}) closed connection to service {share}"),
+}
+
 // filterlog reads the packets that pfSense and OPNsense log (docs.netgate.com, Raw Filter Log Format): columns whose number
 // and meaning the version of IP and the protocol give.
 func filterlog(f *textlog.Fields, words string) {
