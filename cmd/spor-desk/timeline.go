@@ -221,8 +221,42 @@ type reading struct {
 	dir      string // for what does not fit in memory
 	progress *progress
 
-	files   int64 // that a format knew
-	damaged int64 // of those
+	files    int64 // that a format knew
+	damaged  int64 // of those
+	inferred inferred
+}
+
+// inferred counts the events whose time is not wholly told by the record.
+type inferred struct{ years, zones, unknown int64 }
+
+// see looks at the last fields, where the marks stand.
+func (n *inferred) see(e *timeline.Event) {
+	const most = 4
+	for i := max(len(e.Fields)-most, 0); i < len(e.Fields); i++ {
+		switch e.Fields[i].Name {
+		case "year_inferred":
+			n.years++
+		case "zone_assumed":
+			n.zones++
+		case "zone_unknown":
+			n.unknown++
+		}
+	}
+}
+
+// words say how many there are; empty: none.
+func (n *inferred) words() string {
+	var parts []string
+	if n.years > 0 {
+		parts = append(parts, fmt.Sprintf("of %d the year is inferred (year_inferred)", n.years))
+	}
+	if known := n.zones - n.unknown; known > 0 {
+		parts = append(parts, fmt.Sprintf("of %d the zone is that of their host (zone_assumed)", known))
+	}
+	if n.unknown > 0 {
+		parts = append(parts, fmt.Sprintf("of %d the zone is not known, and UTC stands in (zone_unknown)", n.unknown))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // each reads every file of evidence. What cannot be read is said and passed over; that there was such is the error.
@@ -287,6 +321,7 @@ func (r *reading) writeEvents(ctx context.Context, format *export.Format, w io.W
 	taken := int64(0)
 	r.Add = func(e *timeline.Event) error {
 		taken++
+		r.inferred.see(e)
 		return sorter.Add(e)
 	}
 	gaps := r.each(ctx, func(timeline.Summary) error { return nil })
@@ -334,4 +369,7 @@ func (r *reading) told(taken, written int64) {
 		line += fmt.Sprintf("; %d files are damaged in places, --summary says which", r.damaged)
 	}
 	r.progress.say("%s", line)
+	if words := r.inferred.words(); words != "" {
+		r.progress.say("records that do not tell their time whole: %s", words)
+	}
 }

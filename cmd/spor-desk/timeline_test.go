@@ -180,6 +180,35 @@ func TestTimelineOfUAC(t *testing.T) {
 	}
 }
 
+// TestTimelineSaysWhatIsInferred counts, at the end, the events whose time the record does not tell whole.
+func TestTimelineSaysWhatIsInferred(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"etc/timezone": "Europe/Oslo\n", "etc/hostname": "web01\n",
+		"var/log/auth.log": "Mar  9 09:00:00 web01 sshd[8]: x\nMar  9 09:00:01 web01 sshd[8]: y\n", "var/log/dpkg.log": "2026-03-09 09:00:00 startup archives unpack\n",
+	} {
+		file := filepath.Join(dir, "host", name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	loose := filepath.Join(dir, "dpkg.log")
+	if err := os.WriteFile(loose, []byte("2026-03-09 09:00:00 startup archives unpack\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, said bytes.Buffer
+	if code := run(t.Context(), []string{"timeline", filepath.Join(dir, "host"), loose}, cli.Streams{Out: &out, Err: &said}); code != cli.OK {
+		t.Fatalf("exit code %d: %s", code, said.String())
+	}
+	const want = "of 2 the year is inferred (year_inferred); of 3 the zone is that of their host (zone_assumed); of 1 the zone is not known, and UTC stands in (zone_unknown)"
+	if !strings.Contains(said.String(), want) {
+		t.Errorf("said %q, want %q", said.String(), want)
+	}
+}
+
 func TestTimelineInterrupted(t *testing.T) {
 	files := logs(t)
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -24,6 +24,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"spor/artifacts"
 	"spor/timeline"
@@ -46,6 +47,7 @@ type Inputs struct {
 	opts    Options
 	sources []source
 	closers []io.Closer
+	zones   map[string]*time.Location // of hosts, as far as one of their collections tells it
 }
 
 // A source is an input: a folder or a loose file, or an archive.
@@ -58,7 +60,7 @@ type source struct {
 // Open looks into all inputs for collections and archives. What is wrong with an archive is no error here: Files tells it.
 // An input that lies in another, or was named before, is not read again.
 func Open(ctx context.Context, names []string, o Options) (*Inputs, error) {
-	in := &Inputs{opts: o}
+	in := &Inputs{opts: o, zones: map[string]*time.Location{}}
 	for _, name := range distinct(names) {
 		info, err := os.Stat(name)
 		if err != nil {
@@ -126,7 +128,13 @@ func indexes(n int) []int {
 // Files gives all files of evidence, in the order of the inputs. An error is about one file, folder or archive, and the
 // stream goes on.
 func (in *Inputs) Files() iter.Seq2[*timeline.File, error] {
-	return func(yield func(*timeline.File, error) bool) {
+	return func(consume func(*timeline.File, error) bool) {
+		yield := func(f *timeline.File, err error) bool {
+			if err == nil && f.Zone == nil && f.Host != "" {
+				f.Zone = in.zones[f.Host]
+			}
+			return consume(f, err)
+		}
 		for _, s := range in.sources {
 			if s.archive != nil {
 				if !s.archive.files(yield) {
@@ -153,6 +161,14 @@ func (in *Inputs) Files() iter.Seq2[*timeline.File, error] {
 	}
 }
 
+// zone takes note of a host's: what one collection tells is so for another of the same host, and the same record in both has the
+// same time.
+func (in *Inputs) zone(host string, zone *time.Location) {
+	if zone != nil && in.zones[host] == nil {
+		in.zones[host] = zone
+	}
+}
+
 // below is the name of a file within a folder.
 func below(folder, name string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(name, folder), "/")
@@ -169,7 +185,11 @@ func (in *Inputs) folder(ctx context.Context, name string) *scout {
 		if ctx.Err() != nil {
 			return s
 		}
-		if err != nil || !f.Loose { // told when the files are read
+		if err != nil { // told when the files are read
+			continue
+		}
+		if !f.Loose {
+			in.zone(f.Host, f.Zone)
 			continue
 		}
 		rel := below(name, string(f.Path))

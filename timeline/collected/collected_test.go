@@ -352,6 +352,30 @@ func TestReadOnce(t *testing.T) {
 	}
 }
 
+// TestZoneOfHost asks that the zone which one collection of a host tells is that of all of them, and of no other host.
+func TestZoneOfHost(t *testing.T) {
+	dir := put(t, piece{"uac-web01-linux-20260309090000.tar", string(tarOf(t, piece{"[root]/var/log/auth.log", "x"}, piece{"[root]/etc/timezone", "Europe/Oslo\n"}))},
+		piece{"Collection-web01-2026-03-09T09_00_00Z.zip", string(zipOf(t, piece{"uploads/auto/var/log/auth.log", "x"}))},
+		piece{"Collection-web02-2026-03-09T09_00_00Z.zip", string(zipOf(t, piece{"uploads/auto/var/log/auth.log", "x"}))})
+	in, err := Open(t.Context(), []string{dir}, Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	for f, err := range in.Files() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, want := "", map[string]string{"web01": "Europe/Oslo"}[f.Host]
+		if f.Zone != nil {
+			got = f.Zone.String()
+		}
+		if got != want {
+			t.Errorf("%s of %s: zone %q, want %q", f.Path, f.Host, got, want)
+		}
+	}
+}
+
 // TestOpenedBelow reads an opened bundle that lies in a folder by its manifest.
 func TestOpenedBelow(t *testing.T) {
 	dir := put(t, piece{"case/fs01/manifest.json", `{"format":1,"bundle":"ab","host":{"hostname":"fs01"},"entries":[{"number":1,"name":"files/b","origin":"/b","source":"s","size":1}]}`},
@@ -368,7 +392,7 @@ func FuzzArchive(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		in := &Inputs{opts: Options{Dir: t.TempDir(), Packings: packed.All(), MaxBytes: 1 << 20, MaxFiles: 100}}
+		in := &Inputs{opts: Options{Dir: t.TempDir(), Packings: packed.All(), MaxBytes: 1 << 20, MaxFiles: 100}, zones: map[string]*time.Location{}}
 		defer in.Close()
 		file := &timeline.File{Size: int64(len(b)), Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }}
 		a := in.archive(t.Context(), file, "x.zip", "", 0)

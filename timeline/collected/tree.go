@@ -266,6 +266,7 @@ func (s *scout) settle(ctx context.Context, in *Inputs, readlink func(rel string
 		if c.host == "" {
 			c.host, c.named = own, true
 		}
+		in.zone(c.host, c.zone)
 	}
 	s.telling = nil
 }

@@ -133,7 +133,7 @@ func (d *Dialect) parse(in timeline.Input) iter.Seq2[timeline.Event, error] {
 		if d.Whole != nil {
 			p.whole = d.Whole()
 		}
-		p.zone = "UTC"
+		p.zone, p.zoneless = "UTC", in.Zone == nil
 		if in.Zone != nil {
 			p.zone = in.Zone.String()
 		}
@@ -149,12 +149,13 @@ func (d *Dialect) parse(in timeline.Input) iter.Seq2[timeline.Event, error] {
 // A parser is one reading of a file.
 type parser struct {
 	*Dialect
-	read  func(*Entry)
-	whole func(*Entry) bool // nil: read is told where an entry begins
-	years dates.Years
-	zone  string // of the host, by name
-	since time.Time
-	yield func(timeline.Event, error) bool
+	read     func(*Entry)
+	whole    func(*Entry) bool // nil: read is told where an entry begins
+	years    dates.Years
+	zone     string // of the host, by name
+	zoneless bool   // nothing tells it: UTC stands in
+	since    time.Time
+	yield    func(timeline.Event, error) bool
 
 	entry Entry // the one that is read
 	open  bool  // there is one
@@ -305,6 +306,9 @@ func (p *parser) give(e *Entry) bool {
 			e.Flag("year_inferred")
 		}
 		e.Add("zone_assumed", p.zone)
+		if p.zoneless {
+			e.Flag("zone_unknown")
+		}
 	case inferred:
 		e.Flag("year_inferred")
 	}

@@ -173,6 +173,40 @@ func TestYearOfPipe(t *testing.T) {
 	}
 }
 
+// TestWhatIsSaidOfTimes is what docs/timeline.md says of years and zones that a record leaves out.
+func TestWhatIsSaidOfTimes(t *testing.T) {
+	oslo, err := time.LoadLocation("Europe/Oslo")
+	if err != nil {
+		t.Skipf("SKIPPED: no time zones on this machine: %v", err)
+	}
+	modified := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+	whole := Dialect{Name: "whole", Type: "whole:line", Begin: func(line string) (dates.Stamp, int, bool) {
+		s, n := dates.ISO(line)
+		return s, n, n > 0
+	}}
+	for _, tt := range []struct {
+		dialect  *Dialect
+		line     string
+		zone     *time.Location
+		modified time.Time
+		at, said string
+	}{
+		{&whole, "2026-07-09T09:00:00+02:00 x", nil, modified, "2026-07-09T07:00:00Z", ""},
+		{&whole, "2026-07-09T09:00:00 x", oslo, modified, "2026-07-09T07:00:00Z", "zone_assumed=Europe/Oslo"},
+		{&whole, "2026-07-09T09:00:00 x", nil, modified, "2026-07-09T09:00:00Z", "zone_assumed=UTC|zone_unknown=true"},
+		{&short, "Jul  9 09:00:00 x", oslo, modified, "2026-07-09T07:00:00Z", "year_inferred=true|zone_assumed=Europe/Oslo"},
+		{&short, "Jul  9 2025 09:00:00 x", oslo, modified, "2025-07-09T07:00:00Z", "zone_assumed=Europe/Oslo"},
+		{&short, "Jul  9 09:00:00 x", nil, modified, "2026-07-09T09:00:00Z", "year_inferred=true|zone_assumed=UTC|zone_unknown=true"},
+		{&short, "Jul  9 09:00:00 x", oslo, time.Time{}, "0001-01-01T00:00:00Z", "time_text=Jul  9 09:00:00"},
+	} {
+		for e, err := range tt.dialect.Format().Parse(timeline.Input{R: strings.NewReader(tt.line + "\n"), Zone: tt.zone, ModTime: tt.modified}) {
+			if got := e.Time.UTC().Format(time.RFC3339); err != nil || got != tt.at || show(e.Fields) != tt.said || e.Timed() != (e.Desc != timeline.DescNone) {
+				t.Errorf("%q: %s, %q (%s), %v; want %s, %q", tt.line, got, show(e.Fields), e.Desc, err, tt.at, tt.said)
+			}
+		}
+	}
+}
+
 // TestSince passes over what is too old, and keeps the years right.
 func TestSince(t *testing.T) {
 	text := "Dec 30 00:00:00 a\nDec 31 00:00:00 b\nJan  5 00:00:00 c\n"

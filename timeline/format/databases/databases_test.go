@@ -19,7 +19,7 @@ var cases = []textlogtest.Case{
 			`"message":"[FATAL] password authentication failed for user \"postgres\"","datetime":"2022-04-12T00:24:24.741000+00:00","timestamp":1649723064741000,"timestamp_desc":"Content Modification Time","data_type":"postgresql:application_log:entry","parser":"","host":"","path":"","offset":0,"sha256":"","pid":9158,"username":"postgres","database":"app","severity":"FATAL","action":"login_failed","authentication_result":"failure","body":"password authentication failed for user \"postgres\""}`,
 			`"severity":"DETAIL","body":"User \"postgres\" has no password assigned.\n\tConnection matched line 96"}`,
 			`"pid":127,"ip_address":"192.0.2.7","port":5432,"username":"eve","database":"app","severity":"FATAL","action":"login_failed","authentication_result":"failure"`,
-			`"time_zone":"AEST","pid":203851,"username":"u","database":"d","severity":"LOG","action":"query","query":"select 1","zone_assumed":"UTC"}`,
+			`"time_zone":"AEST","pid":203851,"username":"u","database":"d","severity":"LOG","action":"query","query":"select 1","zone_assumed":"UTC","zone_unknown":true}`,
 		},
 	},
 	{

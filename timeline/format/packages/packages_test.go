@@ -13,8 +13,8 @@ var cases = []textlogtest.Case{
 		Text: "2026-03-09 09:00:00 startup archives unpack\n2026-03-09 09:00:01 install nc:amd64 <none> 1.10-9\n2026-03-09 09:00:01 status half-installed nc:amd64 1.10-9\n" +
 			"2026-03-09 09:00:02 upgrade sudo:amd64 1.9.5 1.9.6\nspoilt\n2026-03-09 09:00:03 remove auditd:amd64 1:3.0.9 <none>\n",
 		Want: []string{
-			`"action":"started","operation":"archives","detail":"unpack","zone_assumed":"UTC"}`,
-			`"datetime":"2026-03-09T09:00:01.000000+00:00","timestamp":1773046801000000,"timestamp_desc":"Content Modification Time","data_type":"linux:dpkg_log:entry","parser":"","host":"","path":"","offset":44,"sha256":"","action":"package_installed","package":"nc","architecture":"amd64","version":"1.10-9","zone_assumed":"UTC"}`,
+			`"action":"started","operation":"archives","detail":"unpack","zone_assumed":"UTC","zone_unknown":true}`,
+			`"datetime":"2026-03-09T09:00:01.000000+00:00","timestamp":1773046801000000,"timestamp_desc":"Content Modification Time","data_type":"linux:dpkg_log:entry","parser":"","host":"","path":"","offset":44,"sha256":"","action":"package_installed","package":"nc","architecture":"amd64","version":"1.10-9","zone_assumed":"UTC","zone_unknown":true}`,
 			`"action":"package_status","package":"nc","architecture":"amd64","version":"1.10-9","status":"half-installed"`,
 			`"action":"package_upgraded","package":"sudo","architecture":"amd64","version":"1.9.6","previous_version":"1.9.5"`,
 			`"action":"package_removed","package":"auditd","architecture":"amd64","version":"1:3.0.9"`,
@@ -34,7 +34,7 @@ var cases = []textlogtest.Case{
 	{Format: "unattended_upgrades", Name: "/var/log/unattended-upgrades/unattended-upgrades.log", Text: "2026-03-09 06:00:00,123 INFO Packages that will be upgraded: sudo nc\n", Want: []string{`"severity":"INFO","action":"packages_changed","packages":"sudo nc"`}},
 	{Format: "alternatives", Name: "/var/log/alternatives.log", Text: "update-alternatives 2026-03-09 09:00:00: link group editor updated to point to /tmp/vi\n", Want: []string{`"action":"alternative_set","alternative":"editor","filename":"/tmp/vi"`}},
 	{Format: "yum", Name: "/var/log/yum.log", Text: "Mar 09 07:52:33 Installed: nc-1.84-10.el6.x86_64\nMar 09 07:52:34 Erased: 2:tar-1.2-3.noarch\n", Want: []string{
-		`"datetime":"2026-03-09T07:52:33.000000+00:00"`, `"action":"package_removed","package":"tar","version":"1.2-3","architecture":"noarch","year_inferred":true,"zone_assumed":"UTC"}`,
+		`"datetime":"2026-03-09T07:52:33.000000+00:00"`, `"action":"package_removed","package":"tar","version":"1.2-3","architecture":"noarch","year_inferred":true,"zone_assumed":"UTC","zone_unknown":true}`,
 	}},
 	{Format: "dnf", Name: "/var/log/dnf.rpm.log", Text: "2026-03-09T07:52:33+0100 SUBDEBUG Installed: nc-1.84-10.el9.x86_64\n2026-03-09T07:52:34+0100 INFO --- logging initialized ---\n", Want: []string{
 		`"datetime":"2026-03-09T06:52:33.000000+00:00"`, `"severity":"INFO","body":"--- logging initialized ---"}`,

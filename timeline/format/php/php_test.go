@@ -23,7 +23,7 @@ var cases = []textlogtest.Case{
 		Text: "[09-Mar-2026 09:00:00] NOTICE: fpm is running, pid 812\n[09-Mar-2026 09:00:01.250000] WARNING: [pool www] child 9 said into stderr: \"PHP message: x\"\n" +
 			"[09-Mar-2026 09:00:02] WARNING: [pool www] child 9, script '/var/www/x.php' (request: \"POST /x.php?a=b\") executing too slow (5.03 sec), logging\n",
 		Want: []string{
-			`"severity":"notice","action":"started","pid":812,"body":"fpm is running, pid 812","zone_assumed":"UTC"}`,
+			`"severity":"notice","action":"started","pid":812,"body":"fpm is running, pid 812","zone_assumed":"UTC","zone_unknown":true}`,
 			`"datetime":"2026-03-09T09:00:01.250000+00:00"`,
 			`"action":"script_slow","pool":"www","pid":9,"filename":"/var/www/x.php","request":"POST /x.php?a=b","seconds":"5.03"`,
 		},

@@ -41,7 +41,7 @@ var cases = []textlogtest.Case{
 	{Format: "defender_linux", Name: "/var/log/microsoft/mdatp/microsoft_defender.log", Text: "[8732][2026-03-09 09:00:00.123456 UTC][info]: started\n", Want: []string{`"datetime":"2026-03-09T09:00:00.123456+00:00"`}},
 	{
 		Format: "symantec_scanlog", Name: "/AVMan.log", Text: "2A0A1E0A2F1D,5,1,2,HOST,ann,W32.Changeup,D:\\x.exe,5,3,14,256,3,\"\",0\nspoilt\n",
-		Want:   []string{`"datetime":"2012-11-30T10:47:29.000000+00:00","timestamp":1354272449000000,"timestamp_desc":"Content Modification Time","data_type":"av:symantec:scanlog","parser":"","host":"","path":"","offset":0,"sha256":"","event":5,"category":1,"logger":2,"computer":"HOST","username":"ann","threat_name":"W32.Changeup","filename":"D:\\x.exe","action1":5,"action2":3,"action0":14,"action":"malware_found","zone_assumed":"UTC"}`},
+		Want:   []string{`"datetime":"2012-11-30T10:47:29.000000+00:00","timestamp":1354272449000000,"timestamp_desc":"Content Modification Time","data_type":"av:symantec:scanlog","parser":"","host":"","path":"","offset":0,"sha256":"","event":5,"category":1,"logger":2,"computer":"HOST","username":"ann","threat_name":"W32.Changeup","filename":"D:\\x.exe","action1":5,"action2":3,"action0":14,"action":"malware_found","zone_assumed":"UTC","zone_unknown":true}`},
 		Errors: 1,
 	},
 	{
