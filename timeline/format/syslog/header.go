@@ -19,6 +19,7 @@ type header struct {
 	comment  bool   // "Feb 29 01:15:43: --- last message repeated ---": nobody sends it
 	framed   bool   // RFC 5424: nothing else looks like it
 	body     string
+	stamp    dates.Stamp // in the words, which a relay put its own header before; zero: none
 }
 
 // The names of RFC 5424, 6.2.1, as syslog.h and plaso spell them.
@@ -69,7 +70,25 @@ func (h *header) read(text string, at int) {
 			rest = after
 		}
 	}
+	if zone, after, ok := strings.Cut(rest, ": %"); ok && at > 0 && len(zone) <= 5 && strings.Trim(zone, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" { // Cisco
+		rest = rest[len(rest)-len(after)-1:]
+	}
 	h.sender(rest)
+	h.relayed()
+}
+
+// relayed reads "1 2026-03-09T09:00:00+01:00 host app - - - words", RFC 5424 behind the header of a relay that does not know it.
+func (h *header) relayed() {
+	said, ok := strings.CutPrefix(h.body, "1 ")
+	if !ok || h.reporter != "" {
+		return
+	}
+	st, at, ok := protocol23(said, 0)
+	if !ok || st.IsZero() {
+		return
+	}
+	h.stamp, h.framed = st, true
+	h.words23(said[at:])
 }
 
 // vmware are the levels that VMware's own daemons write before their name, and what they are here.
@@ -157,6 +176,7 @@ func (h *header) words23(rest string) {
 			*word = ""
 		}
 	}
+	h.reporter = strings.TrimSuffix(h.reporter, ":") // of the form before, by mistake
 	h.data, h.body = structured(rest)
 	h.body = strings.TrimLeft(strings.TrimPrefix(h.body, "\ufeff"), " ")
 }

@@ -36,12 +36,36 @@ func begin(line string) (dates.Stamp, int, bool) {
 	}
 	stamp, n := stampAt(line[at:])
 	if n == 0 {
+		if at > 0 {
+			return cisco(line, at)
+		}
 		return dates.Stamp{}, 0, false
 	}
 	if at += n; at < len(line) && line[at] != ' ' && line[at] != ':' {
 		return dates.Stamp{}, 0, false
 	}
 	return stamp, at, true
+}
+
+// cisco reads the date in "<190>2361044: sw01: Jan  6 2022 22:11:43.398 UTC: %SYS-6-BAR: ", where a number that counts
+// messages, a host, and a number of its own may stand before it (Cisco IOS, service sequence-numbers, logging origin-id).
+func cisco(line string, at int) (dates.Stamp, int, bool) {
+	const parts = 4
+	for range parts {
+		_, rest, ok := strings.Cut(line[at:], ": ")
+		if !ok || len(line)-at-len(rest) > 80 {
+			break
+		}
+		at = len(line) - len(rest)
+		if first := strings.IndexByte(rest, ' '); first > 0 && strings.Count(rest[:first], ".") == 3 { // "192.0.2.7 3132513: "
+			continue
+		}
+		if st, n := stampAt(rest); n > 0 {
+			zone := strings.IndexByte(rest[n:], ':')
+			return st, at + n, zone >= 0 && zone <= 6 && strings.HasPrefix(rest[n+zone:], ": %")
+		}
+	}
+	return dates.Stamp{}, 0, false
 }
 
 // stampAt reads a date of any dialect. Those that other logs write too must be followed by a host and a program.
@@ -140,6 +164,9 @@ func sure(line string) bool {
 func read(e *textlog.Entry) {
 	var h header
 	h.read(e.Text, e.At)
+	if !h.stamp.IsZero() {
+		e.Stamp = h.stamp
+	}
 	if h.comment {
 		e.Type = "syslog:comment"
 	}
@@ -169,6 +196,8 @@ func read(e *textlog.Entry) {
 		daemons.CheckPoint(&e.Fields, h.data)
 	case h.reporter == "ERAServer" && strings.HasPrefix(h.body, "{"):
 		daemons.ESET(e, h.body)
+	case strings.HasPrefix(h.data, "[junos@"):
+		junos(e, &h)
 	case h.reporter != "":
 		daemons.Read(&e.Fields, h.reporter, h.body)
 	case daemons.Exchanged(&e.Fields, h.body):
@@ -180,6 +209,9 @@ func read(e *textlog.Entry) {
 		}
 	}
 	body := strings.TrimSpace(h.body)
+	if body == "" && h.data != "" {
+		body = e.Join(h.id, " ", h.data)
+	}
 	switch { // plaso's wording: "[sshd, pid: 77] Accepted password for …"
 	case h.reporter == "":
 		e.Message = body

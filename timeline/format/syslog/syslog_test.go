@@ -56,6 +56,18 @@ func TestDialects(t *testing.T) {
 		{"Nov 18 08:30:20 kernel: [997.39] sda2: rw=0", `"datetime":"2025-11-18T07:30:20.000000+00:00"`},
 		{"Nov 18 08:30:20 kernel: [997.39] sda2: rw=0", `"sha256":"","reporter":"kernel","body":"[997.39] sda2: rw=0"`},
 		{"Nov 18 01:15:43: --- last message repeated 5 times ---", `"data_type":"syslog:comment"`},
+		{"<190>2361044: sw01: Jan  6 2022 22:11:43.398 UTC: %SYS-6-BAR: words", `"datetime":"2022-01-06T22:11:43.398000+00:00"`},
+		{"<190>3132517: 192.0.2.7 3132513: Jul 14 2023 08:23:43.398 UTC: %SYS-6-BAR: words", `"reporter":"%SYS-6-BAR","facility":"local7","severity":"INFO","body":"words"`},
+		{"<190>: *Jan 16 2022 22:11:43 EDT: %SYS-6-BAR: words", `"reporter":"%SYS-6-BAR","facility":"local7","severity":"INFO","body":"words"`},
+		{
+			"Oct 19 09:16:53 relay 1 2026-03-09T09:00:00+01:00 gw PulseSecure: - - - 2026-03-09 09:00:00 - gw - [192.0.2.7] eve(R)[] - Login failed. Reason: Wrong Password",
+			`"datetime":"2026-03-09T08:00:00.000000+00:00"`,
+		},
+		{"<134>1 2026-03-09T09:00:00+01:00 gw PulseSecure: - - - words", `"hostname":"gw","reporter":"PulseSecure","facility":"local0"`},
+		{
+			`<14>1 2026-03-09T09:00:00.123Z srx RT_FLOW - RT_FLOW_SESSION_DENY [junos@2636.1.1.1.2.129 source-address="192.0.2.7" source-port="594" destination-address="198.51.100.7" destination-port="22" policy-name="p" username="N/A"]`,
+			`"action":"packet_refused","authentication_result":"failure","ip_address":"192.0.2.7","port":594,"destination_ip":"198.51.100.7","destination_port":22,"policy":"p"}`,
+		},
 		{"Nov 18 01:15:43 --- last message repeated 5 times ---", `"data_type":"syslog:comment"`},
 		{"2026-03-09T07:52:33.168Z info hostd[526501] [Originator@6876 sub=Vimsvc.ha-eventmgr] Event 77 : User root@192.0.2.7 logged in as x", `"reporter":"hostd","pid":526501,"severity":"INFO","body":"[Originator@6876 sub=Vimsvc.ha-eventmgr] Event 77 : User root@192.0.2.7 logged in as x","event_number":77,"action":"login","authentication_result":"success","username":"root","ip_address":"192.0.2.7","client":"x"}`},
 		{"2026-03-09T07:52:33.168Z In(14) shell[2099]: [root]: ls -la", `"reporter":"shell","pid":2099,"facility":"user","severity":"INFO","body":"[root]: ls -la","action":"command","username":"root","command":"ls -la"}`},
