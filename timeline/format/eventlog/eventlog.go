@@ -3,9 +3,13 @@
 //
 // messages.tsv: a line that begins with = names the providers of those that follow; each of these is event identifiers and
 // a message. In a message {Name} is the field of that name and {1} the first of the strings; {Name:kind} is its value in
-// words, of the tables in words.tsv; {A/B} is the field A or, where the record has none, B. What stands between two bars is left out where all its fields are empty or not in the
-// record; elsewhere an empty one is a dash, and one that the record lacks is its name behind a percent sign, as Windows
-// shows insertions that it misses: %3, %Name. A message never says what the record does not.
+// words, of the tables in words.tsv; {A/B} is the field A or, where the record has none, B. What stands between two bars is
+// left out where all its fields are empty or not in the record; elsewhere an empty one is a dash, and one that the record
+// lacks is its name behind a percent sign, as Windows shows insertions that it misses: %3, %Name. A message never says what
+// the record does not.
+//
+// A line %% says of which kind the providers' references are: in the Security log the texts of msobjs.dll, with the manager
+// of services the texts of system errors. One number means other things with other providers: theirs stay as they are.
 //
 // The wording is ours; what the events mean is from Microsoft's documentation of them (learn.microsoft.com: "Advanced
 // security audit policy", one page for each event; the pages of the components), from the manifests that providers carry
@@ -14,14 +18,10 @@
 package eventlog
 
 import (
-	_ "embed"
-	"strconv"
+	"bytes"
 	"strings"
 	"sync"
 )
-
-//go:embed messages.tsv
-var messagesTSV string
 
 // A Record is the event that a message is about.
 type Record interface {
@@ -33,7 +33,6 @@ type Record interface {
 type Provider struct {
 	messages   map[uint64]message
 	references *Kind // what its %%nnnn mean; nil: not known, or more than one thing
-	explained  bool  // its fields' names say of which kind they are
 }
 
 // Of gives the provider of a name.
@@ -79,53 +78,38 @@ var short = strings.NewReplacer(
 
 // providers is the table, read when the first event asks.
 var providers = sync.OnceValue(func() map[string]*Provider {
+	_, messages := texts()
 	table := map[string]*Provider{}
 	var named []*Provider
-	for line := range strings.Lines(messagesTSV) {
-		line = strings.TrimSuffix(line, "\n")
-		if names, ok := strings.CutPrefix(line, "="); ok {
+	for _, r := range rows(messages) {
+		switch {
+		case r.key[0] == '=':
 			named = named[:0]
-			for name := range strings.SplitSeq(names, "\t") {
+			for _, name := range strings.Split(strings.TrimSuffix(r.key[1:]+"\t"+r.text, "\t"), "\t") {
 				if table[name] == nil {
 					table[name] = &Provider{messages: map[uint64]message{}}
 				}
 				named = append(named, table[name])
 			}
-			continue
-		}
-		if ids, text, ok := strings.Cut(line, "\t"); ok && !strings.HasPrefix(line, "#") {
-			m := parseMessage(short.Replace(text))
-			for id := range strings.SplitSeq(ids, ",") {
-				n, err := strconv.ParseUint(id, 10, 64)
-				for i := 0; err == nil && i < len(named); i++ {
-					named[i].messages[n] = m
+		case r.key == "%%":
+			for _, p := range named {
+				p.references = kinds()[r.text]
+			}
+		default:
+			m := parseMessage(short.Replace(r.text))
+			for _, id := range numbers(r.key) {
+				for _, p := range named {
+					p.messages[id] = m
 				}
 			}
 		}
 	}
-	resolve(table)
 	return table
 })
 
-// resolve says whose references are known: of the auditing of Windows those of msobjs.dll, of the services' manager and
-// the net's the texts of system errors. One number means other things with other providers: theirs stay as they are.
-func resolve(table map[string]*Provider) {
-	for name, kind := range map[string]string{
-		"Microsoft-Windows-Security-Auditing": "audit", "Security": "audit",
-		"Service Control Manager": "error", "NETLOGON": "error", "MRxSmb": "error",
-	} {
-		if table[name] != nil {
-			table[name].references = kinds()[kind]
-		}
-	}
-	if p := table["Microsoft-Windows-Security-Auditing"]; p != nil {
-		p.explained = true
-	}
-}
-
 func parseMessage(text string) message {
 	var m message
-	for c := range strings.SplitSeq(text, "|") {
+	for _, c := range strings.Split(text, "|") {
 		var pieces clause
 		for c != "" {
 			before, rest, found := strings.Cut(c, "{")
@@ -178,7 +162,7 @@ func (p *Provider) appendClause(b []byte, c clause, r Record) (out []byte, fille
 		switch {
 		case !has:
 			b = append(append(b, '%'), piece.fields[0]...)
-		case Empty(v):
+		case Empty(bytes.TrimSpace(v)):
 			b = append(b, '-')
 		default:
 			before := len(b)
@@ -202,11 +186,13 @@ func (p *Provider) appendValue(b []byte, kind *Kind, v []byte) []byte {
 	if out, ok := p.references.appendReferences(b, v); ok {
 		return out
 	}
-	return AppendFlat(b, Cut(v, maxValue))
+	return AppendFlat(b, Cut(bytes.TrimSpace(v), maxValue))
 }
 
 // Explained tells whether the provider's fields are known by their names, so that Explain can say more of them.
-func (p *Provider) Explained() bool { return p != nil && p.explained }
+func (p *Provider) Explained() bool {
+	return p != nil && p.references != nil && p.references.name == "audit"
+}
 
 // Explain appends the words for the value of a field that is of a kind, or of none; false: there are none for it.
 func (p *Provider) Explain(b []byte, id uint64, kind *Kind, v []byte) ([]byte, bool) {

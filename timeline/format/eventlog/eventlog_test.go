@@ -1,6 +1,9 @@
 package eventlog
 
 import (
+	"flag"
+	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -110,11 +113,42 @@ func TestMessagesInventNothing(t *testing.T) {
 	}
 }
 
+var update = flag.Bool("update", false, "pack the tables anew")
+
+// TestPacked holds that what the program has is what stands in the tables.
+func TestPacked(t *testing.T) {
+	if *update {
+		pack := exec.CommandContext(t.Context(), "bzip2", "-9")
+		pack.Stdin = strings.NewReader(table(t, "words.tsv") + "\x00" + table(t, "messages.tsv"))
+		out, err := pack.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile("tables.bz2", out, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	words, messages := texts()
+	if words != table(t, "words.tsv") || messages != table(t, "messages.tsv") {
+		t.Error("the tables were changed and not packed: go test -run TestPacked -update")
+	}
+}
+
+func table(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
 // TestTables reads what the tables are written like: a line that is wrong would only be missing.
 func TestTables(t *testing.T) {
 	seen := map[string]int{}
 	var names string
-	for i, line := range strings.Split(strings.TrimSuffix(messagesTSV, "\n"), "\n") {
+	for i, line := range strings.Split(strings.TrimSuffix(table(t, "messages.tsv"), "\n"), "\n") {
 		if head, ok := strings.CutPrefix(line, "="); ok {
 			names = head
 			continue
@@ -126,15 +160,22 @@ func TestTables(t *testing.T) {
 		if !ok || text == "" || strings.Contains(text, "\t") || strings.Count(text, "{") != strings.Count(text, "}") || strings.TrimSpace(text) != text {
 			t.Errorf("messages.tsv:%d: %q", i+1, line)
 		}
-		for _, id := range strings.Split(ids, ",") {
-			if _, err := strconv.ParseUint(id, 10, 32); err != nil {
-				t.Errorf("messages.tsv:%d: event %q", i+1, id)
+		if ids == "%%" {
+			if kinds()[text] == nil {
+				t.Errorf("messages.tsv:%d: kind %q", i+1, text)
 			}
+			continue
+		}
+		if strings.Trim(ids, "0123456789,-") != "" || len(numbers(ids)) < strings.Count(ids, ",")+strings.Count(ids, "-")+1 {
+			t.Errorf("messages.tsv:%d: events %q", i+1, ids)
+		}
+		for _, id := range numbers(ids) {
 			for _, name := range strings.Split(names, "\t") {
-				if before := seen[name+"/"+id]; before != 0 {
-					t.Errorf("messages.tsv:%d: %s %s stands in line %d too", i+1, name, id, before)
+				key := name + "/" + strconv.FormatUint(id, 10)
+				if before := seen[key]; before != 0 {
+					t.Errorf("messages.tsv:%d: %s stands in line %d too", i+1, key, before)
 				}
-				seen[name+"/"+id] = i + 1
+				seen[key] = i + 1
 			}
 		}
 		for field := range strings.SplitSeq(text, "{") {
@@ -146,7 +187,7 @@ func TestTables(t *testing.T) {
 		}
 	}
 	var kind *Kind
-	for i, line := range strings.Split(strings.TrimSuffix(wordsTSV, "\n"), "\n") {
+	for i, line := range strings.Split(strings.TrimSuffix(table(t, "words.tsv"), "\n"), "\n") {
 		if strings.HasPrefix(line, "=") {
 			head, source, ok := strings.Cut(line[1:], "\t")
 			name := strings.TrimRight(strings.Fields(head)[0], "+")

@@ -2,7 +2,6 @@ package eventlog
 
 import (
 	"bytes"
-	_ "embed"
 	"maps"
 	"strconv"
 	"strings"
@@ -10,14 +9,11 @@ import (
 	"unicode/utf8"
 )
 
-// wordsTSV has the kinds of values. A line that begins with = is a kind's name, then the names of the fields that are of
-// it, and the public source of the words; each that follows is numbers and what they mean. 1-3,8 are several numbers, # in
-// the words is the last hex digit of the number. 1/2 are two numbers that say of one thing that it is disabled, and enabled.
-// a:b is a kind that begins with the words of b; empty words say that a number means nothing.
-// Of a kind whose name ends in + the numbers are bits: a value is all that are set in it, unless it has words of its own.
-//
-//go:embed words.tsv
-var wordsTSV string
+// words.tsv has the kinds of values. A line that begins with = is a kind's name, then the names of the fields that are of
+// it, and the public source of the words; each that follows is numbers and what they mean: # in the words is the last hex
+// digit of the number; 1/2 are two numbers that say of one thing that it is disabled, and enabled. a:b is a kind that begins
+// with the words of b; empty words say that a number means nothing. Of a kind whose name ends in + the numbers are bits: a
+// value is all that are set in it, unless it has words of its own.
 
 // A Kind is what numbers of one sort mean.
 type Kind struct {
@@ -26,71 +22,51 @@ type Kind struct {
 	words map[uint64]string
 }
 
-// kinds are those of the table by name; fields gives the names of fields too.
-var kinds = sync.OnceValue(func() map[string]*Kind { return tables().kinds })
-
-type wordTables struct{ kinds, fields map[string]*Kind }
-
-var tables = sync.OnceValue(func() wordTables {
-	t := wordTables{map[string]*Kind{"references": {name: "references"}}, map[string]*Kind{"AccessReason": nil, "Properties": nil}}
-	for name := range t.fields {
-		t.fields[name] = t.kinds["references"]
-	}
+// kinds are those of the table by name, and, behind a dot, by the names of the fields that are of them.
+var kinds = sync.OnceValue(func() map[string]*Kind {
+	words, _ := texts()
+	amid := &Kind{name: "references"}
+	table := map[string]*Kind{amid.name: amid, ".AccessReason": amid, ".Properties": amid}
 	var k *Kind
 	bits := false
-	for line := range strings.Lines(wordsTSV) {
-		line = strings.TrimSuffix(line, "\n")
-		if head, ok := strings.CutPrefix(line, "="); ok {
-			head, _, _ = strings.Cut(head, "\t")
-			names := strings.Fields(head)
-			name, base, _ := strings.Cut(names[0], ":")
-			name, bits = strings.CutSuffix(name, "+")
-			k = &Kind{name: name, words: map[uint64]string{}}
-			if b := t.kinds[base]; b != nil {
-				maps.Copy(k.words, b.words)
-			}
-			t.kinds[name] = k
-			for _, field := range names[1:] {
-				t.fields[field] = k
+	for _, r := range rows(words) {
+		if r.key[0] != '=' {
+			off, on, switched := strings.Cut(r.key, "/")
+			if switched {
+				k.add(off, r.text+" - disabled", bits)
+				k.add(on, r.text+" - enabled", bits)
+			} else {
+				k.add(r.key, r.text, bits)
 			}
 			continue
 		}
-		if numbers, words, ok := strings.Cut(line, "\t"); ok && k != nil {
-			k.add(numbers, words, bits)
+		names := strings.Fields(r.key[1:])
+		name, base, _ := strings.Cut(names[0], ":")
+		name, bits = strings.CutSuffix(name, "+")
+		k = &Kind{name: name, words: map[uint64]string{}}
+		if b := table[base]; b != nil {
+			maps.Copy(k.words, b.words)
+		}
+		table[name] = k
+		for _, field := range names[1:] {
+			table["."+field] = k
 		}
 	}
-	return t
+	return table
 })
 
-// add takes a line of the table.
-func (k *Kind) add(numbers, words string, bits bool) {
-	off, on, switched := strings.Cut(numbers, "/")
-	if switched {
-		k.add(off, words+" - disabled", bits)
-		k.add(on, words+" - enabled", bits)
-		return
-	}
-	for r := range strings.SplitSeq(numbers, ",") {
-		first, last, several := strings.Cut(r, "-")
-		if !several {
-			last = first
-		}
-		from, err := strconv.ParseUint(first, 0, 64)
-		to, err2 := strconv.ParseUint(last, 0, 64)
-		if err != nil || err2 != nil || to-from > 1<<12 {
-			continue
-		}
-		for n := from; n <= to; n++ {
-			k.words[n] = strings.Replace(words, "#", strconv.FormatUint(n&15, 10), 1)
-			if bits && n&(n-1) == 0 && n != 0 {
-				k.flags = append(k.flags, n)
-			}
+// add takes numbers of the table.
+func (k *Kind) add(list, words string, bits bool) {
+	for _, n := range numbers(list) {
+		k.words[n] = strings.Replace(words, "#", strconv.FormatUint(n&15, 10), 1)
+		if bits && n&(n-1) == 0 && n != 0 {
+			k.flags = append(k.flags, n)
 		}
 	}
 }
 
 // KindOf gives the kind that the fields of a name are of; nil: none.
-func KindOf(field string) *Kind { return tables().fields[field] }
+func KindOf(field string) *Kind { return kinds()["."+field] }
 
 // Append appends the words for a number, decimal or hex; false: there are none.
 func (k *Kind) Append(b, v []byte) ([]byte, bool) {
