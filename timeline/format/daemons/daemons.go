@@ -82,7 +82,7 @@ var programs = map[string]func(*textlog.Fields, string){
 
 	"openvpn": OpenVPN, "ovpn-server": OpenVPN, "charon": charon, "charon-systemd": charon, "pluto": said(plutoSays),
 	"vsftpd": said(vsftpdSays), "proftpd": proftpd, "pure-ftpd": said(pureSays), "ftpd": said(ftpSays),
-	"PulseSecure": said(pulseSays), "Juniper": said(pulseSays),
+	"PulseSecure": pulse, "Juniper": pulse,
 	"snapd": said(snapdSays), "flatpak": said(flatpakSays), "flatpak-system-helper": said(flatpakSays),
 	"mysqld": MySQL, "mariadbd": MySQL, "slapd": said(slapdSays),
 	"freshclam": said(clamSays), "clamd": said(clamSays), "clamav": said(clamSays), "fail2ban.actions": said(fail2banSays), "fail2ban.filter": said(fail2banSays),

@@ -277,16 +277,4 @@ var (
 		say("vpn_session_opened", "success", "\"{connection_name}\"{} {ip_address@} #{}: IKE SA established"),
 		say("vpn_refused", "failure", "packet from {ip_address}:{port#}: {reason}"),
 	}
-	// Ivanti (Pulse) Connect Secure: "id=firewall … msg=\"AUT24327: …\"" and "2024-01-02 … - ive - [192.0.2.7] user(Realm)[Role] - …"
-	// (Ivanti Connect Secure 22 Log Messages).
-	pulseSays = []textlog.Pattern{
-		say("login_failed", "failure", "{} - [{ip_address}] {username*}({realm})[{roles}] - Login failed {reason}"), // before success, which a name may spell
-		say("login_failed", "failure", "{} - [{ip_address}] {username*}({realm})[{roles}] - Primary authentication failed for {reason}"),
-		say("login", "success", "{} - [{ip_address}] {username*}({realm})[{roles}] - Login succeeded for "),
-		say("login", "success", "{} - [{ip_address}] {username*}({realm})[{roles}] - Primary authentication successful for {}"),
-		say("vpn_session_opened", "success", "{} - [{ip_address}] {username*}({realm})[{roles}] - VPN Tunneling: Session started for user with IPv4 address {inner_ip_address@}"),
-		say("vpn_session_closed", "", "{} - [{ip_address}] {username*}({realm})[{roles}] - VPN Tunneling: Session ended for user with IPv4 address {inner_ip_address@}"),
-		say("logout", "", "{} - [{ip_address}] {username*}({realm})[{roles}] - Logout from {}"),
-		say("vpn", "", "{} - [{ip_address}] {username*}({realm})[{roles}] - {detail}"),
-	}
 )

@@ -79,6 +79,9 @@ func (h *header) read(text string, at int) {
 
 // relayed reads "1 2026-03-09T09:00:00+01:00 host app - - - words", RFC 5424 behind the header of a relay that does not know it.
 func (h *header) relayed() {
+	if h.counted() {
+		return
+	}
 	said, ok := strings.CutPrefix(h.body, "1 ")
 	if !ok || h.reporter != "" {
 		return
@@ -89,6 +92,28 @@ func (h *header) relayed() {
 	}
 	h.stamp, h.framed = st, true
 	h.words23(said[at:])
+}
+
+// counted reads "3132779: Jul 14 2023 08:23:43.398 UTC: %SYS-6-BAR: words" of Cisco's behind a relay's header, where the number
+// was taken for the program, or stands behind the host's name.
+func (h *header) counted() bool {
+	said := h.body
+	if number, rest, ok := strings.Cut(said, ": "); ok && number != "" && len(number) <= 10 && strings.Trim(number, "0123456789") == "" {
+		said = rest
+	} else if h.reporter == "" || h.reporter[0]-'0' > 9 || strings.Trim(h.reporter, "0123456789") != "" {
+		return false
+	}
+	st, n := stampAt(said)
+	if n == 0 {
+		return false
+	}
+	_, words, ok := strings.Cut(said[n:], ": ")
+	if !ok || !strings.HasPrefix(words, "%") {
+		return false
+	}
+	h.stamp = st
+	h.sender(words)
+	return true
 }
 
 // vmware are the levels that VMware's own daemons write before their name, and what they are here.
