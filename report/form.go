@@ -20,22 +20,16 @@ func (v *view) incident(in *incident.Incident) {
 			v.Incident = append(v.Incident, row{Label: label, Lines: cleanAll(lines)})
 		}
 	}
-	named := func(label, value string) string {
-		if value == "" {
-			return ""
-		}
-		return label + ": " + value
-	}
 	c := in.Contact
 	contact := func(field string, a incident.Answer) string {
-		return named(incident.Label(t.Lang, "contact."+field), t.Answers[string(a)])
+		return t.named(incident.Label(t.Lang, "contact."+field), t.Answers[string(a)])
 	}
 	consent := ""
 	if c.Consent {
 		consent = t.Consent
 	}
 	add(t.Contact, strings.Join(compact(c.Name, c.Organisation), ", "), c.Email, c.Phone, contact("constituent", c.Constituent), contact("critical", c.Critical), consent)
-	add(t.Start, named(t.Noticed, t.when(in.Start.Noticed)), named(t.FirstTrace, t.when(in.Start.FirstTrace)), in.Start.About, named(t.Zone, string(in.Zone)))
+	add(t.Start, t.named(t.Noticed, t.when(in.Start.Noticed)), t.named(t.FirstTrace, t.when(in.Start.FirstTrace)), in.Start.About, t.named(t.Zone, string(in.Zone)))
 	w := in.What
 	add(t.What, w.Description)
 	add(t.Class, t.Classes[string(w.Class)], string(w.Reference()))
@@ -49,9 +43,9 @@ func (v *view) incident(in *incident.Incident) {
 	}
 	add(t.Ongoing, t.States[string(in.Ongoing.State)], in.Ongoing.Text)
 	s := in.Severity
-	add(t.Severity, named(t.OperationStops, t.Answers[string(s.OperationStops)]), named(t.Infra, t.Answers[string(s.Infrastructure)]), s.Text)
+	add(t.Severity, t.named(t.OperationStops, t.Answers[string(s.OperationStops)]), t.named(t.Infra, t.Answers[string(s.Infrastructure)]), s.Text)
 	e := in.Extent
-	add(t.Extent, count(e.Workstations, t.Workstations), count(e.Servers, t.Servers), named(t.Spreading, t.Answers[string(e.Spreading)]), named(t.Reach, t.Answers[string(e.Reach)]), e.Text)
+	add(t.Extent, count(e.Workstations, t.Workstations), count(e.Servers, t.Servers), t.named(t.Spreading, t.Answers[string(e.Spreading)]), t.named(t.Reach, t.Answers[string(e.Reach)]), e.Text)
 	var measures []string
 	for _, m := range in.Measures {
 		line := strings.Join(compact(t.when(m.Time), m.Text), " ")
@@ -64,7 +58,16 @@ func (v *view) incident(in *incident.Incident) {
 	for _, d := range in.Data {
 		add(t.Data, strings.Join(compact(d.Kind, d.Name, d.Text), " · "))
 	}
+	v.Said = len(v.Incident) > 0
 	v.machine(in.Machine, add)
+}
+
+// named puts a label before what there is.
+func (t *texts) named(label, value string) string {
+	if value == "" {
+		return ""
+	}
+	return label + ": " + value
 }
 
 // machine adds what the program found by itself, marked as such.

@@ -114,7 +114,10 @@ func TestOneForm(t *testing.T) {
 	if err := page.Write(t.Context(), &b); err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(b.String(), "Files on the share no longer open."); n != 1 {
+	if n := strings.Count(b.String(), `<section id="incident`); n != 1 {
 		t.Errorf("the form is shown %d times", n)
+	}
+	if n := strings.Count(b.String(), "Files on the share no longer open."); n != 2 { // in short, and in the form
+		t.Errorf("what happened is said %d times", n)
 	}
 }

@@ -23,6 +23,7 @@ type pageView struct {
 	Hosts                  []*view
 	Findings               []finding
 	MoreFindings           string
+	Summary                summary
 	Viewing                bool
 	LeftOut                string
 	Shared                 string // what was taken out before the page may be handed on
@@ -39,7 +40,7 @@ func newPageView(hosts []*Input, viewer *viewer, t *texts) *pageView {
 			host.ID = "-" + strconv.Itoa(i+1)
 		}
 		if slices.ContainsFunc(v.Hosts, func(other *view) bool { return reflect.DeepEqual(other.Incident, host.Incident) }) {
-			host.Incident = nil // the same form came with several hosts
+			host.Incident, host.Said = nil, false // the same form came with several hosts
 		}
 		v.Hosts = append(v.Hosts, host)
 		cases, names = append(cases, host.Case), append(names, host.Host)
@@ -53,6 +54,7 @@ func newPageView(hosts []*Input, viewer *viewer, t *texts) *pageView {
 	v.Case, v.Name = strings.Join(compact(cases...), ", "), strings.Join(names, ", ")
 	v.mark(hosts)
 	v.findings(hosts, viewer)
+	v.sum(hosts)
 	v.LeftOut = viewer.lacks(t)
 	return v
 }
@@ -115,6 +117,7 @@ func (v *pageView) findings(hosts []*Input, viewer *viewer) {
 		}
 		f := &one.in.Findings[one.number]
 		shown := v.finding(f)
+		shown.ID = "finding-" + strconv.Itoa(i+1)
 		shown.Host = one.host.Host
 		shown.Link = link(one.in.Beside, one.items.of(f))
 		if e, tied := viewer.first[f]; tied {

@@ -81,6 +81,9 @@ var homePath = regexp.MustCompile(`(?i)([/\\](?:home|users|documents and setting
 
 var mailAddress = regexp.MustCompile(`[\pL\pN._%+-]{1,64}@[\pL\pN-]{1,63}(?:\.[\pL\pN-]{1,63})+`)
 
+// telephoneNumber finds a number with the code of its country before it.
+var telephoneNumber = regexp.MustCompile(`(^|[\s(:,;])(\+\d{1,3}(?:[ -]?\d{2,4}){2,5})\b`)
+
 // everybodys are accounts and folders that say nothing about a person.
 var everybodys = map[string]bool{
 	"root": true, "system": true, "public": true, "default": true, "default user": true, "all users": true, "local service": true, "network service": true, "localsystem": true,
@@ -295,6 +298,11 @@ func (p *pseudonyms) text(s string) string {
 	s = mailAddress.ReplaceAllStringFunc(s, func(m string) string {
 		p.add("mail", m)
 		return p.words[strings.ToLower(m)]
+	})
+	s = telephoneNumber.ReplaceAllStringFunc(s, func(m string) string {
+		part := telephoneNumber.FindStringSubmatch(m)
+		p.add("telephone", part[2])
+		return part[1] + cmp.Or(p.words[strings.ToLower(part[2])], part[2])
 	})
 	s = homePath.ReplaceAllStringFunc(s, func(m string) string {
 		part := homePath.FindStringSubmatch(m)

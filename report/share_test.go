@@ -36,7 +36,7 @@ func personal(t *testing.T) fstest.MapFS {
 	return folder
 }
 
-var secrets = []string{`anna([^\pL]|$)`, "bjorn", "carl", "gustav", "guðrún", "jónsdóttir", "kommune", "fs01", "192.0.2.7", "kari", "nordmann", "52:54:00", strings.Repeat("0c", 16), "gudrun@"}
+var secrets = []string{`anna([^\pL]|$)`, "bjorn", "carl", "gustav", "guðrún", "jónsdóttir", "kommune", "fs01", "192.0.2.7", "kari", "nordmann", "52:54:00", "22 33 44", strings.Repeat("0c", 16), "gudrun@"}
 
 func loaded(t *testing.T, folders ...fstest.MapFS) []*Input {
 	t.Helper()
@@ -115,6 +115,8 @@ func TestPseudonyms(t *testing.T) {
 		{"/usr/bin/anna.sh", "/usr/bin/" + p.words["anna"] + ".sh"},
 		{`C:\Users\Public\x`, `C:\Users\Public\x`},
 		{`c:\users\dóra\desktop`, `c:\users\user-3\desktop`},
+		{"call +47 22 33 44 55, or (+354 580-4000).", "call telephone-1, or (telephone-2)."},
+		{"a+12345678 and 1+1=2 at +1", "a+12345678 and 1+1=2 at +1"},
 		{"", ""},
 	} {
 		if got := p.text(tt.in); got != tt.want {

@@ -15,6 +15,9 @@ type texts struct {
 	TLP                                              map[string]string // what a level allows
 	Completion                                       map[string]string
 
+	Summary, Gravest, Lacking, NoGaps, Next, NothingSaid              string // the summary
+	StepKeep, StepNotes, StepFindings, StepQuiet, StepClock, StepGaps string
+
 	Items, Size, Gaps, Findings, Events, Volumes string // the figures
 
 	Incident, IncidentNote                                                            string

@@ -13,6 +13,19 @@ var english = texts{
 	Completion: map[string]string{
 		"complete": "complete", "gaps": "with gaps that matter", "interrupted": "interrupted: what had been taken by then is here", "limit": "cut short by a limit",
 	},
+	Summary:      "In short",
+	Gravest:      "Gravest findings",
+	Lacking:      "Missing",
+	Next:         "What to do next",
+	NothingSaid:  "The reporter filled in nothing; the program noted what stands here.",
+	NoGaps:       "Nothing that matters is missing.",
+	StepKeep:     "Leave the host switched on and off the network until it is decided whether more is taken from it.",
+	StepNotes:    "Read the ransom notes, and do nothing they ask for before speaking with the CERT.",
+	StepFindings: "Look at the gravest findings first: each links to its evidence and to what happened around it in the timeline.",
+	StepQuiet:    "Nothing grave was found: look at the timeline around the time the reporter names, and at what starts by itself.",
+	StepClock:    "Compare the host's clock with another before its times are joined with those of other hosts.",
+	StepGaps:     "Take again what is missing while the host is as it is; the reasons stand under “What was not taken”.",
+
 	Items: "Items", Size: "Size", Gaps: "Gaps", Findings: "Findings", Events: "Events", Volumes: "Volumes",
 
 	Incident: "What the reporter says", IncidentNote: "Filled in by a person. The reporter's identity is not handed on without consent.",
@@ -117,7 +130,7 @@ var english = texts{
 	FewFields: "Of each event only the most telling fields are in the page: all of them are more than it can carry. They stand in timeline.jsonl.",
 	NoFields:  "events are in the page without their fields: more than it can carry. They stand in timeline.jsonl.",
 	Viewer: map[string]string{
-		"search": "Search (words, \"a phrase\", -not this)", "host": "Host", "source": "Source", "kind": "Kind", "finding": "Finding", "all": "all", "any": "any finding", "to": "to (UTC)", "closer": "Zoom to selection", "wider": "Zoom out", "whole": "Whole time", "clear": "Clear filters", "chart": "Events over time, on a logarithmic scale", "list": "Events", "loading": "Reading events", "failed": "This browser cannot show the events; the figures below stand for themselves.", "of": "of", "events": "events", "time": "Time", "meaning": "What the time means", "recovered": "recovered from deleted data", "file": "File", "message": "Event", "link": "Link to this event", "from": "From (UTC)",
+		"search": "Search (words, \"a phrase\", -not this)", "host": "Host", "source": "Source", "kind": "Kind", "finding": "Finding", "all": "all", "any": "any finding", "to": "To (UTC)", "closer": "Zoom to selection", "wider": "Zoom out", "whole": "Whole time", "clear": "Clear filters", "chart": "Events over time, on a logarithmic scale", "list": "Events", "loading": "Reading events", "failed": "This browser cannot show the events; the figures below stand for themselves.", "of": "of", "events": "events", "time": "Time", "meaning": "What the time means", "recovered": "recovered from deleted data", "file": "File", "message": "Event", "link": "Link to this event", "from": "From (UTC)",
 		"help": "Drag over the chart to select a time, double-click to zoom in. Keyboard: / goes to the search; in the chart, arrows move, Shift and arrows select, Enter zooms in, minus zooms out, Esc clears; in the list, arrows, Page Up, Page Down, Home and End. Times are UTC. An event shows all its fields; what is longer than 4,000 characters ends in “…” and stands whole in timeline.jsonl.",
 	},
 

@@ -13,6 +13,19 @@ var icelandic = texts{
 	Completion: map[string]string{
 		"complete": "lokið að fullu", "gaps": "lokið, en mikilvæg gögn vantar", "interrupted": "stöðvað í miðju kafi: hér er það sem þá hafði náðst", "limit": "stöðvað þegar mörkum var náð",
 	},
+	Summary:      "Í stuttu máli",
+	Gravest:      "Alvarlegast",
+	Lacking:      "Vantar",
+	Next:         "Næstu skref",
+	NothingSaid:  "Tilkynnandi fyllti ekkert út; forritið skráði það sem hér stendur.",
+	NoGaps:       "Ekkert sem máli skiptir vantar.",
+	StepKeep:     "Hafið kveikt á vélinni áfram, en ótengda neti, þar til ákveðið er hvort meira verður sótt af henni.",
+	StepNotes:    "Lesið kröfubréfin og farið ekki eftir þeim fyrr en rætt hefur verið við netöryggissveitina.",
+	StepFindings: "Skoðið það alvarlegasta fyrst: hverju atriði fylgir tengill í gögnin og í tímalínuna í kring.",
+	StepQuiet:    "Ekkert alvarlegt fannst: skoðið tímalínuna í kringum þann tíma sem tilkynnandi nefnir og það sem ræsist sjálfkrafa.",
+	StepClock:    "Berið klukku vélarinnar saman við aðra áður en tímar hennar eru settir í samhengi við aðrar vélar.",
+	StepGaps:     "Sækið það sem vantar á meðan vélin er óbreytt; ástæðurnar eru undir „Það sem náðist ekki“.",
+
 	Items: "Gagnaliðir", Size: "Stærð", Gaps: "Vantar", Findings: "Grunsamlegt", Events: "Atburðir", Volumes: "Hlutar",
 
 	Incident: "Lýsing tilkynnanda", IncidentNote: "Útfyllt af tilkynnanda. Ekki er upplýst hver tilkynnti nema með samþykki.",
@@ -117,7 +130,7 @@ var icelandic = texts{
 	FewFields: "Aðeins mikilvægustu svið hvers atburðar eru á síðunni, hún ber ekki meira. Öll standa þau í timeline.jsonl.",
 	NoFields:  "atburðir eru á síðunni án sviða sinna, hún ber ekki meira. Þau standa í timeline.jsonl.",
 	Viewer: map[string]string{
-		"search": "Leita (orð, \"orðasamband\", -sleppa)", "host": "Vél", "source": "Uppruni", "kind": "Tegund", "finding": "Grunsamlegt", "all": "allt", "any": "allt grunsamlegt", "to": "til (UTC)", "closer": "Stækka valið", "wider": "Sýna lengri tíma", "whole": "Allur tíminn", "clear": "Hreinsa síur", "chart": "Atburðir eftir tíma, á lógaritmískum kvarða", "list": "Atburðir", "loading": "Les atburði", "failed": "Þessi vafri getur ekki sýnt atburðina; tölurnar hér að neðan standa fyrir sínu.", "of": "af", "events": "atburðum", "time": "Tími", "meaning": "Merking tímans", "recovered": "endurheimt úr eyddum gögnum", "file": "Skrá", "message": "Atburður", "link": "Tengill á atburðinn", "from": "Frá (UTC)",
+		"search": "Leita (orð, \"orðasamband\", -sleppa)", "host": "Vél", "source": "Uppruni", "kind": "Tegund", "finding": "Grunsamlegt", "all": "allt", "any": "allt grunsamlegt", "to": "Til (UTC)", "closer": "Stækka valið", "wider": "Sýna lengri tíma", "whole": "Allur tíminn", "clear": "Hreinsa síur", "chart": "Atburðir eftir tíma, á lógaritmískum kvarða", "list": "Atburðir", "loading": "Les atburði", "failed": "Þessi vafri getur ekki sýnt atburðina; tölurnar hér að neðan standa fyrir sínu.", "of": "af", "events": "atburðum", "time": "Tími", "meaning": "Merking tímans", "recovered": "endurheimt úr eyddum gögnum", "file": "Skrá", "message": "Atburður", "link": "Tengill á atburðinn", "from": "Frá (UTC)",
 		"help": "Dragðu yfir grafið til að velja tímabil og tvísmelltu til að stækka það. Lyklaborð: / fer í leit; í grafinu færa örvar bendilinn, Shift og örvar velja, Enter stækkar, mínus sýnir lengri tíma, Esc hreinsar; í listanum virka örvar, Page Up, Page Down, Home og End. Tímar eru UTC. Öll svið atburðar birtast þegar hann er valinn; það sem er lengra en 4.000 stafir endar á „…“ og stendur óstytt í timeline.jsonl.",
 	},
 

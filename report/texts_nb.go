@@ -13,6 +13,19 @@ var norwegian = texts{
 	Completion: map[string]string{
 		"complete": "fullført", "gaps": "fullført, men noe viktig mangler", "interrupted": "avbrutt: her er det som da var hentet", "limit": "stanset av en grense",
 	},
+	Summary:      "Kort fortalt",
+	Gravest:      "Alvorligste funn",
+	Lacking:      "Mangler",
+	Next:         "Neste skritt",
+	NothingSaid:  "Melderen har ikke fylt ut noe; det som står her, noterte programmet.",
+	NoGaps:       "Ingenting av betydning mangler.",
+	StepKeep:     "La maskinen stå på, men koblet fra nettet, til det er avgjort om mer skal hentes fra den.",
+	StepNotes:    "Les kravbrevene, og gjør ingenting av det de ber om før dere har snakket med responsmiljøet.",
+	StepFindings: "Se på de alvorligste funnene først: hvert av dem lenker til bevisene og til det som skjedde rundt det i tidslinjen.",
+	StepQuiet:    "Ingenting alvorlig ble funnet: se på tidslinjen rundt tidspunktet melderen oppgir, og på det som starter av seg selv.",
+	StepClock:    "Sammenlign maskinens klokke med en annen før tidene settes sammen med andre maskiners.",
+	StepGaps:     "Hent det som mangler mens maskinen er uendret; grunnene står under «Dette ble ikke hentet».",
+
 	Items: "Elementer", Size: "Størrelse", Gaps: "Mangler", Findings: "Funn", Events: "Hendelser", Volumes: "Deler",
 
 	Incident: "Det melderen forteller", IncidentNote: "Fylt ut av et menneske. Melderens identitet gis ikke videre uten samtykke.",
@@ -117,7 +130,7 @@ var norwegian = texts{
 	FewFields: "Bare de mest opplysende feltene for hver hendelse er med på siden; alle ville bli for mye. De står i timeline.jsonl.",
 	NoFields:  "hendelser er med på siden uten feltene sine; det ville bli for mye. De står i timeline.jsonl.",
 	Viewer: map[string]string{
-		"search": "Søk (ord, \"et uttrykk\", -ikke dette)", "host": "Maskin", "source": "Kilde", "kind": "Type", "finding": "Funn", "all": "alle", "any": "alle funn", "to": "til (UTC)", "closer": "Zoom til utvalg", "wider": "Zoom ut", "whole": "Hele perioden", "clear": "Nullstill filtre", "chart": "Hendelser over tid, på logaritmisk skala", "list": "Hendelser", "loading": "Leser hendelser", "failed": "Denne nettleseren kan ikke vise hendelsene; tallene nedenfor står for seg selv.", "of": "av", "events": "hendelser", "time": "Tid", "meaning": "Hva tiden betyr", "recovered": "gjenopprettet fra slettede data", "file": "Fil", "message": "Hendelse", "link": "Lenke til hendelsen", "from": "Fra (UTC)",
+		"search": "Søk (ord, \"et uttrykk\", -ikke dette)", "host": "Maskin", "source": "Kilde", "kind": "Type", "finding": "Funn", "all": "alle", "any": "alle funn", "to": "Til (UTC)", "closer": "Zoom til utvalg", "wider": "Zoom ut", "whole": "Hele perioden", "clear": "Nullstill filtre", "chart": "Hendelser over tid, på logaritmisk skala", "list": "Hendelser", "loading": "Leser hendelser", "failed": "Denne nettleseren kan ikke vise hendelsene; tallene nedenfor står for seg selv.", "of": "av", "events": "hendelser", "time": "Tid", "meaning": "Hva tiden betyr", "recovered": "gjenopprettet fra slettede data", "file": "Fil", "message": "Hendelse", "link": "Lenke til hendelsen", "from": "Fra (UTC)",
 		"help": "Dra over diagrammet for å velge et tidsrom, dobbeltklikk for å zoome inn. Tastatur: / går til søket; i diagrammet flytter piltastene, Shift og piltaster velger, Enter zoomer inn, minus zoomer ut, Esc nullstiller; i listen brukes piltaster, Page Up, Page Down, Home og End. Tidene er UTC. En valgt hendelse viser alle feltene sine; det som er lengre enn 4 000 tegn, slutter med «…» og står i sin helhet i timeline.jsonl.",
 	},
 

@@ -22,6 +22,7 @@ type view struct {
 	Case, Operator, Host, Collected, Tool         string
 	Completion                                    string
 	Whole, Reduced                                bool
+	Said                                          bool // a person filled in something of Incident
 	Figures                                       []figure
 	Incident                                      []row
 	HostRows, ClockRows                           []row
@@ -64,6 +65,7 @@ type (
 	finding struct {
 		Host, Class, Severity, Title, Reason, Technique, Time, Where, Link, More string
 		Event                                                                    string // its event in the viewer: "#e=12"
+		ID                                                                       string // of its place on the page
 		Own                                                                      bool   // the reason is in the program's own words, in English
 	}
 	service struct {

@@ -373,11 +373,13 @@ canvas.addEventListener("keydown", (ev) => {
 
 const rowHeight = 26, tallest = 8e6; // what every browser can scroll, in pixels
 const pool = [];
+const tall = 340; // of the list, in pixels, as the style has it: shorter where little is shown
 const visible = () => Math.max(1, Math.floor(list.clientHeight / rowHeight));
 const last0 = () => Math.max(0, shownCount - visible());
 const height = () => Math.min(tallest, Math.max(shownCount * rowHeight, 1));
 
 function showFrom(row) {
+  list.style.height = Math.min(tall, Math.max(3, shownCount) * rowHeight + 2) + "px";
   top0 = Math.max(0, Math.min(last0(), row));
   spacer.style.height = height() + "px";
   const room = height() - list.clientHeight;

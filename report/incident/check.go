@@ -30,7 +30,7 @@ func (p *Problem) In(lang string) string {
 	if p.Field == "" {
 		return p.Words(lang)
 	}
-	if problemTexts[lang] == nil {
+	if _, ok := problemTexts[lang]; !ok {
 		lang = "en"
 	}
 	return Label(lang, p.Field) + " (" + p.Field + "): " + p.Words(lang)
@@ -38,11 +38,7 @@ func (p *Problem) In(lang string) string {
 
 // Words say in a language what is wrong, without the field: for who has just been asked for it.
 func (p *Problem) Words(lang string) string {
-	texts, ok := problemTexts[lang]
-	if !ok {
-		texts = problemTexts["en"]
-	}
-	return strings.ReplaceAll(texts[p.Kind], "{}", p.Value)
+	return strings.ReplaceAll(in(problemTexts, lang).get(p.Kind), "{}", p.Value)
 }
 
 // Problems are those that an error of Read or Check holds.
@@ -158,7 +154,7 @@ var index = regexp.MustCompile(`\[\d+\]`)
 func Label(lang, field string) string {
 	names := labels[lang]
 	for field = index.ReplaceAllString(field, ""); field != ""; field, _ = splitLast(field) {
-		if name := names[field]; name != "" {
+		if name := names.get(field); name != "" {
 			return name
 		}
 	}

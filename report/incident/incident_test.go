@@ -113,8 +113,8 @@ func TestProblems(t *testing.T) {
 		t.Fatalf("%d problems in %v", len(found), err)
 	}
 	for i, want := range []map[string]string{
-		{"is": `Netfang (contact.email): "hér" er ekki netfang`, "nb": `E-post (contact.email): "hér" er ingen e-postadresse`, "en": `E-mail (contact.email): "hér" is no mail address`},
-		{"is": `IP-tölur (systems[1].addresses[0]): "b" er ekki IP-tala`, "se": `IP addresses (systems[1].addresses[0]): "b" is no IP address`},
+		{"is": `Netfang (contact.email): "hér" er ekki netfang`, "nb": `E-post (contact.email): "hér" er ikke en e-postadresse`, "en": `E-mail (contact.email): "hér" is not a mail address`},
+		{"is": `IP-tölur (systems[1].addresses[0]): "b" er ekki IP-tala`, "se": `IP addresses (systems[1].addresses[0]): "b" is not an IP address`},
 	} {
 		for lang, words := range want {
 			if got := found[i].In(lang); got != words {
@@ -130,18 +130,19 @@ func TestProblems(t *testing.T) {
 // TestTexts: each language has every word, and each field of the form a name.
 func TestTexts(t *testing.T) {
 	for lang := range labels {
-		for kind := range problemTexts["en"] {
-			if problemTexts[lang][kind] == "" || strings.Count(problemTexts[lang][kind], "{}") != strings.Count(problemTexts["en"][kind], "{}") {
-				t.Errorf("%s: %s: %q", lang, kind, problemTexts[lang][kind])
+		for line := range strings.Lines(string(problemTexts["en"])) {
+			kind, want, _ := strings.Cut(line, ": ")
+			if got := problemTexts[lang].get(kind); got == "" || strings.Count(got, "{}") != strings.Count(want, "{}") {
+				t.Errorf("%s: %s: %q", lang, kind, got)
 			}
 		}
-		for name := range labels["en"] {
-			if labels[lang][name] == "" {
+		for line := range strings.Lines(string(labels["en"])) {
+			if name, _, _ := strings.Cut(line, ": "); labels[lang].get(name) == "" {
 				t.Errorf("%s: %s has no name", lang, name)
 			}
 		}
 		fields(reflect.TypeFor[Incident](), "", func(field string) {
-			if labels[lang][field] == "" && !strings.HasPrefix(field, "machine.systems.") {
+			if labels[lang].get(field) == "" && !strings.HasPrefix(field, "machine.systems.") {
 				t.Errorf("%s: the field %s has no name", lang, field)
 			}
 		})
