@@ -1,8 +1,9 @@
 // Package evt reads the event logs of Windows NT to 2003, as libevt's "Windows Event Log (EVT) format" (libyal) and the
 // EVENTLOGRECORD of Microsoft's documentation describe them. The file is a ring: a header of 48 bytes, records one behind
 // the other, the last of them going on behind the header, and an end record where the next one will be written. What
-// lies outside of first record and end is older and marked Recovered, and so is a record of which only a part is left. Of the texts of a message only the inserted strings are
-// in the file; the rest is in programs of the host.
+// lies outside of first record and end is older and marked Recovered, and so is a record of which only a part is left. Of
+// the texts of a message only the inserted strings are in the file; the rest is in programs of the host, and in the table of
+// package eventlog for those that are met often.
 package evt
 
 import (
@@ -18,6 +19,7 @@ import (
 	"unicode/utf16"
 
 	"spor/timeline"
+	"spor/timeline/format/eventlog"
 )
 
 // Format is the parser of .evt files.
@@ -218,13 +220,7 @@ func (l *log) event(at int, r []byte) {
 	if torn {
 		e.Fields = append(e.Fields, timeline.Bool("truncated", true))
 	}
-	e.Message = fmt.Sprintf("%s: event %d", source, message&0xffff)
-	if name, ok := types[kind]; ok {
-		e.Message += ", " + name
-	}
-	if len(list) > 0 {
-		e.Message += "; " + strings.Join(list, "; ")
-	}
+	e.Message = describe(source, uint64(message&0xffff), kind, list, torn)
 	if l.done = !l.yield(e, nil); l.done || created.Equal(written) || created.Unix() == 0 {
 		return
 	}
@@ -232,6 +228,40 @@ func (l *log) event(at int, r []byte) {
 		e.Time, e.Desc = created, timeline.DescCreated
 		l.done = !l.yield(e, nil)
 	}
+}
+
+// failureAudit is the type of an event that says that what was tried was not done; the others' types are no news.
+const failureAudit = 16
+
+// describe gives the message of an event of a known provider, with its strings in their places, or what the record has. Of
+// a torn one it is not known which strings were its own.
+func describe(source string, id uint64, kind uint16, list inserted, torn bool) string {
+	if b, ok := eventlog.Of([]byte(source)).AppendMessage(nil, id, list); ok && !torn {
+		if kind == failureAudit {
+			b = append(append(b, ", "...), types[kind]...)
+		}
+		return string(b)
+	}
+	s := source + ": event " + strconv.FormatUint(id, 10)
+	if name, ok := types[kind]; ok {
+		s += ", " + name
+	}
+	if len(list) > 0 {
+		s += "; " + strings.Join(list, "; ")
+	}
+	return s
+}
+
+// inserted are the strings of a record.
+type inserted []string
+
+// Value gives a string by its number from 1. What newer logs call param1 is the first too.
+func (list inserted) Value(name string) ([]byte, bool) {
+	n, err := strconv.Atoi(strings.TrimPrefix(strings.TrimPrefix(name, "param"), "Param"))
+	if err != nil || n < 1 || n > len(list) {
+		return nil, false
+	}
+	return []byte(list[n-1]), true
 }
 
 // part is a stretch of a record, empty where it is not in it.

@@ -108,6 +108,33 @@ func TestRing(t *testing.T) {
 	}
 }
 
+// TestMessages puts the strings of a record into the message of its provider; what a record lacks is said by its number.
+func TestMessages(t *testing.T) {
+	for _, tt := range []struct {
+		source string
+		id     uint64
+		kind   uint16
+		list   []string
+		torn   bool
+		want   string
+	}{
+		{"Service Control Manager", 7036, 4, []string{"Spooler", "running"}, false, "Service Spooler is running"},
+		{"Service Control Manager", 7036, 4, []string{"Spooler"}, false, "Service Spooler is %param2"},
+		{"Service Control Manager", 7000, 1, []string{"Spooler", "%%2"}, false, "Service Spooler did not start: file not found"},
+		{"Service Control Manager", 7036, 4, nil, true, "Service Control Manager: event 7036, information"},
+		{"Security", 529, 16, []string{"ann", "X", "2", "User32", "Negotiate", "WKS"}, false, `Logon failed for X\ann, interactive, unknown user name or wrong password, workstation WKS, failure audit`},
+		{"Security", 560, 8, []string{"Security", "File", `C:\a`}, false, `Handle to C:\a requested, File`},
+		{"Security", 517, 8, []string{"SYSTEM", "NT AUTHORITY", "(0x0,0x3E7)", "ann", "X"}, false, `The audit log was cleared by X\ann`},
+		{"USER32", 1074, 4, []string{"a.exe", "HOST", "none", "0xff", "reboot", "", `X\ann`}, false, `a.exe started a reboot of HOST for X\ann, reason none, code 0xff`},
+		{"USER32", 1074, 4, []string{"a.exe"}, false, "a.exe started a %param5 of %param2"},
+		{"Nobody", 7, 2, []string{"x", "y"}, false, "Nobody: event 7, warning; x; y"},
+	} {
+		if got := describe(tt.source, tt.id, tt.kind, tt.list, tt.torn); got != tt.want {
+			t.Errorf("%s %d %q:\n got %q\nwant %q", tt.source, tt.id, tt.list, got, tt.want)
+		}
+	}
+}
+
 func corpus(t *testing.T, name string) []byte {
 	t.Helper()
 	dir := os.Getenv("SPOR_CORPUS")
@@ -205,6 +232,21 @@ func TestOracle(t *testing.T) {
 	if total != 6063 {
 		t.Errorf("%d records compared", total)
 	}
+}
+
+// TestCorpusSpeaks holds how many messages of a real log come from the table.
+func TestCorpusSpeaks(t *testing.T) {
+	events, _ := read(corpus(t, "log2timeline-plaso/SysEvent.Evt.gz"))
+	plain := 0
+	for _, e := range events {
+		if source, _ := e.Get("source_name"); strings.HasPrefix(e.Message, source.String()+": event ") {
+			plain++
+		}
+	}
+	if plain*50 > len(events) {
+		t.Errorf("%d of %d messages are not of the table", plain, len(events))
+	}
+	t.Logf("%d of %d messages are not of the table", plain, len(events))
 }
 
 func FuzzParse(f *testing.F) {

@@ -111,11 +111,14 @@ var differ = map[string]struct {
 }
 
 func TestCorpus(t *testing.T) {
-	live, carved, damaged := 0, 0, 0
+	live, carved, damaged, plain := 0, 0, 0, 0
 	for _, s := range corpus(t) {
 		l, c, errs := read(s.data, func(e *timeline.Event) {
 			if e.Message == "" || !e.Timed() {
 				t.Errorf("%s: %+v", s.path, e)
+			}
+			if strings.HasPrefix(e.Message, text(e, "source_name")+": event ") {
+				plain++
 			}
 		})
 		want := s.live
@@ -133,5 +136,8 @@ func TestCorpus(t *testing.T) {
 	if carved < 461 {
 		t.Errorf("%d records carved, were 461", carved)
 	}
-	t.Logf("%d live records, %d carved, %d errors", live, carved, damaged)
+	if plain*20 > live+carved {
+		t.Errorf("%d messages are not of the table", plain)
+	}
+	t.Logf("%d live records, %d carved, %d errors; %d messages not of the table", live, carved, damaged, plain)
 }

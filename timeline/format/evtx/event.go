@@ -381,6 +381,9 @@ func (b *builder) message(writer *eventlog.Provider) {
 	text, known := writer.AppendMessage(b.text, b.id, b)
 	if known {
 		b.text = text
+		if writer.Explained() && b.refused() {
+			b.text = append(b.text, ", audit failure"...)
+		}
 		return
 	}
 	if b.provider.from == b.provider.to {
@@ -390,6 +393,20 @@ func (b *builder) message(writer *eventlog.Provider) {
 	}
 	b.text = strconv.AppendUint(append(b.text, ": event "...), b.id, 10)
 	b.leading()
+}
+
+// auditFailure is the keyword of audit events that say that what was tried was not done, WINEVENT_KEYWORD_AUDIT_FAILURE.
+const auditFailure = 1 << 52
+
+// refused tells whether the event has that keyword.
+func (b *builder) refused() bool {
+	for i := range b.fields {
+		if f := &b.fields[i]; f.slot.system == keywords {
+			n, err := strconv.ParseUint(string(b.value(f)), 0, 64)
+			return err == nil && n&auditFailure != 0
+		}
+	}
+	return false
 }
 
 // explain appends what numbers and references among the values mean, as "LogonType: network; ElevatedToken: Yes". The values

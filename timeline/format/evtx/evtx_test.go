@@ -97,7 +97,8 @@ func TestExplained(t *testing.T) {
 	x.raw(tokenFragment, 1, 1, 0)
 	x.open("Event", nil).open("System", nil)
 	x.open("Provider", func() { x.raw(tokenAttribute).name("Name").text("Microsoft-Windows-Security-Auditing") }).end()
-	x.open("EventID", nil).text("4624").end().end()
+	x.open("EventID", nil).text("4624").end()
+	x.open("Keywords", nil).text("0x8010000000000000").end().end()
 	x.open("EventData", nil)
 	for _, d := range [][2]string{{"TargetUserName", "%%1842 x"}, {"LogonType", "3"}, {"ElevatedToken", "%%1842"}, {"explained", "a lie"}} {
 		x.open("Data", func() { x.raw(tokenAttribute).name("Name").text(d[0]) }).text(d[1]).end()
@@ -117,7 +118,7 @@ func TestExplained(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
-	if want := `Logon of %TargetDomainName\%%1842 x, network`; e.Message != want {
+	if want := `Logon of %TargetDomainName\%%1842 x, network, audit failure`; e.Message != want {
 		t.Errorf("got %q, want %q", e.Message, want)
 	}
 }
