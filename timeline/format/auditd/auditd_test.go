@@ -54,7 +54,9 @@ func TestEvents(t *testing.T) {
 		{"an argument in parts", line("EXECVE", 7, "argc=2 a0=\"x\" a1_len=8 a1[0]="+hexed("ab")+" a1[1]="+hexed("cd")), `"command":"x abcd"`},
 		{"audit switched off", line("CONFIG_CHANGE", 8, `op=set audit_enabled=0 old=1 auid=0 ses=1 res=1`), `"action":"audit_disabled","authentication_result":"success"`},
 		{"the daemon ends", line("DAEMON_END", 9, `op=terminate auid=0 uid=0 ses=1 pid=7 res=success`), `"action":"logging_stopped"`},
-		{"an access vector", line("AVC", 10, `avc:  denied  { read } for  pid=13010 comm="pickup" name="maildrop" scontext=a:b tclass=dir`), `"permissions":"read","pid":13010,"command_name":"pickup","source_context":"a:b","target_class":"dir","action":"access_denied","authentication_result":"failure"`},
+		{"a package", line("SOFTWARE_UPDATE", 12, `pid=3157 uid=0 auid=1000 ses=3 msg='sw="gcc-4.8.5-39.el7.x86_64" sw_type=rpm key_enforce=0 gpg_res=1 root_dir="/" comm="yum" exe="/usr/bin/python2.7" res=success'`), `"package":"gcc-4.8.5-39.el7.x86_64","package_type":"rpm","command_name":"yum","executable":"/usr/bin/python2.7","action":"package_changed","authentication_result":"success"`},
+		{"a module", line("KERN_MODULE", 13, `name="rootkit"`), `"module":"rootkit","action":"module_loaded"`},
+		{"an access vector", line("AVC", 10, `avc:  denied  { read } for  pid=13010 comm="pickup" name="maildrop" scontext=a:b tclass=dir`), `"permissions":"read","filename":"maildrop","pid":13010,"command_name":"pickup","source_context":"a:b","target_class":"dir","action":"access_denied","authentication_result":"failure"`},
 		{"another node", "node=web01 " + line("ADD_USER", 11, `pid=1 uid=0 msg='op=add-user acct="eve" exe="/usr/sbin/useradd" res=success'`), `"hostname":"web01","audit_type":"ADD_USER"`},
 	}
 	for _, tt := range tests {

@@ -38,7 +38,7 @@ var keys = map[string]key{
 	"comm": {"command_name", encoded}, "exe": {"executable", encoded}, "cwd": {"working_directory", encoded},
 	"acct": {"username", encoded}, "cmd": {"command", encoded}, "key": {"audit_key", encoded},
 	"proctitle": {"command_line", encoded}, "data": {"input", encoded}, "unit": {"service_name", encoded},
-	"grp": {"group", encoded}, "path": {"filename", encoded},
+	"grp": {"group", encoded}, "path": {"filename", encoded}, "sw": {"package", encoded}, "sw_type": {"package_type", text}, "vm": {"virtual_machine", encoded},
 }
 
 // enriched begins the names that the daemon adds (audit 3, lib: AUDIT_INTERP_SEPARATOR).
@@ -101,6 +101,10 @@ func (d *decoder) record(r *record) {
 		return
 	case "AVC", "USER_AVC":
 		d.avc(body)
+	case "KERN_MODULE":
+		if name, quoted := valueOf(body, "name"); name != "" {
+			d.e.Add("module", decode(name, quoted))
+		}
 	}
 	if at := strings.Index(body, "msg='"); at >= 0 { // what a program said, and what was added to it
 		d.pairs(body[:at])
@@ -279,6 +283,11 @@ func (d *decoder) avc(s string) {
 	if ok && ok2 {
 		d.e.Add("permissions", permissions)
 	}
+	if !strings.Contains(rest, " path=") { // the last part of it is what the kernel knew
+		if name, quoted := valueOf(rest, "name"); name != "" {
+			d.e.Add("filename", decode(name, quoted))
+		}
+	}
 }
 
 // actions say what the types of records mean: linux-audit/audit-userspace lib/audit-records.h. Those that differ with the
@@ -297,6 +306,7 @@ var actions = map[string][2]string{
 	"ANOM_PROMISCUOUS": {"promiscuous", "promiscuous"}, "ANOM_ABEND": {"crash", "crash"}, "KERN_MODULE": {"module_loaded", "module_loaded"}, "AVC": {"access_allowed", "access_denied"},
 	"USER_AVC": {"access_allowed", "access_denied"}, "TTY": {"typed", "typed"}, "USER_TTY": {"typed", "typed"}, "NETFILTER_CFG": {"firewall_changed", "firewall_changed"},
 	"MAC_STATUS": {"selinux_changed", "selinux_changed"}, "USER_ROLE_CHANGE": {"role_changed", "role_change_failed"}, "CRYPTO_KEY_USER": {"key_used", "key_refused"},
+	"SOFTWARE_UPDATE": {"package_changed", "package_change_failed"}, "VIRT_CONTROL": {"virtual_machine_changed", "virtual_machine_change_failed"},
 	"ACCT_LOCK": {"user_locked", "user_locked"}, "ACCT_UNLOCK": {"user_unlocked", "user_unlocked"}, "BPF": {"bpf", "bpf"}, "SECCOMP": {"seccomp", "seccomp"},
 }
 

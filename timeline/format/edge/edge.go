@@ -1,5 +1,5 @@
 // Package edge reads the logs of firewalls and VPN gateways, as files of their own or as a collector stored them: FortiGate,
-// Sophos Firewall, Palo Alto Networks PAN-OS, Ivanti (Pulse) Connect Secure, Citrix NetScaler, OpenVPN and strongSwan. Cisco's, netfilter's
+// Sophos Firewall, Palo Alto Networks PAN-OS, Ivanti (Pulse) Connect Secure, Citrix NetScaler, SonicWall, OpenVPN and strongSwan. Cisco's, netfilter's
 // and WireGuard's lines come through syslog. What the words mean is in package daemons.
 //
 //   - FortiOS 7.4 Log Message Reference; Sophos Firewall 20 Log file guide: pairs of key and value
@@ -22,6 +22,7 @@ var Formats = []*timeline.Format{
 	(&textlog.Dialect{Name: "fortigate", Type: "fortigate:log", Begin: fortiBegin, Single: true, Read: forti}).Format(),
 	(&textlog.Dialect{Name: "sophos_firewall", Type: "sophos:firewall:log", Begin: sophosBegin, Single: true, Read: sophos}).Format(),
 	(&textlog.Dialect{Name: "ivanti", Type: "ivanti:connect_secure:log", Begin: welfBegin, Single: true, Read: welf}).Format(),
+	(&textlog.Dialect{Name: "sonicwall", Type: "sonicwall:log", Begin: sonicBegin, Single: true, Read: sonic}).Format(),
 	(&textlog.Dialect{Name: "panos", Type: "panos:log", Begin: panosBegin, Single: true, New: panos}).Format(),
 	(&textlog.Dialect{Name: "netscaler", Type: "netscaler:log", Begin: netscalerBegin, Read: netscaler}).Format(),
 	(&textlog.Dialect{Name: "openvpn", Type: "openvpn:log", Begin: openvpnBegin, Sure: openvpnSure, Read: openvpn}).Format(),

@@ -11,6 +11,11 @@ import (
 )
 
 var cases = []textlogtest.Case{
+	{
+		Format: "sonicwall", Name: "/var/log/sonicwall.log",
+		Text: `<134>  id=firewall sn=0040103CE114 time="2026-03-09 09:00:00 UTC" fw=198.51.100.1 pri=1 c=16 m=30 msg="User login denied due to bad credentials" usr="eve" src=192.0.2.7:54606:X1 dst=198.51.100.1:443:X1 proto=tcp/https n=1` + "\n",
+		Want: []string{`"device_identifier":"0040103CE114","device_address":"198.51.100.1","message_number":30,"action":"login_failed","authentication_result":"failure","detail":"User login denied due to bad credentials","username":"eve","ip_address":"192.0.2.7","port":54606,"destination_ip":"198.51.100.1","destination_port":443,"protocol":"tcp/https"}`},
+	},
 	{ // in the two orders of days; a key that stands twice is not believed
 		Format: "netscaler", Name: "/var/log/ns.log",
 		Text: "<132> 03/09/2026:09:00:00 GMT ns1 0-PPE-0 : default AAA LOGIN_FAILED 139115982 0 : User eve - Client_ip 192.0.2.7 - Failure_reason \"Username/Password mismatch\" - Browser curl\n" +
