@@ -44,7 +44,7 @@ func webForms(ctx context.Context, h *artifacts.Host) timeline.Formats {
 	found := make(chan timeline.Formats, 1)
 	go func() {
 		var c webaccess.Config
-		_ = configured.Read(ctx, h, c.Read, "nginx", "apache", "lighttpd", "tomcat") // what was read until then counts
+		_ = configured.Read(ctx, h, c.Read, "nginx", "apache", "lighttpd", "tomcat", "haproxy") // what was read until then counts
 		found <- c.Formats()
 	}()
 	select {

@@ -12,6 +12,7 @@ import (
 type Config struct {
 	forms map[string]*Layout // by the name that the configuration gives them
 	uses  []use
+	proxy proxied // the forms of HAProxy, which names no file
 }
 
 // A use is a log that has a form.
@@ -37,8 +38,10 @@ const MaxText = maxText
 func Wants(name string) bool {
 	name = strings.ToLower(strings.ReplaceAll(name, `\`, "/"))
 	switch base := timeline.Base(name); {
-	case strings.HasSuffix(base, ".conf"), strings.HasSuffix(base, ".vhost"), base == "server.xml":
+	case strings.HasSuffix(base, ".conf"), strings.HasSuffix(base, ".vhost"), base == "server.xml", base == "haproxy.cfg":
 		return true
+	case strings.HasSuffix(base, ".cfg"):
+		return strings.Contains(name, "/haproxy/")
 	case strings.HasPrefix(base, "server.xml."), strings.HasSuffix(base, ".log"), strings.HasSuffix(base, ".gz"):
 		return false
 	}
@@ -58,6 +61,9 @@ func (c *Config) Read(text string) {
 	}
 	if strings.Contains(text, "AccessLogValve") {
 		c.tomcat(text)
+	}
+	if strings.Contains(text, "log-format") {
+		c.haproxy(text)
 	}
 }
 
@@ -87,6 +93,9 @@ func (c *Config) Formats() timeline.Formats {
 		d := layouts{l}.dialect("webserver_access")
 		d.Names = func(base string) bool { return named(names[i], base) }
 		out = append(out, d.Format())
+	}
+	if len(c.proxy) > 0 {
+		out = append(out, c.proxy.format())
 	}
 	return out
 }

@@ -33,16 +33,40 @@ accesslog.format = "%h %V [%{%Y-%m-%d %H:%M:%S}t] \"%r\" %s %b"
 const tomcatConf = `<Server><Valve className="org.apache.catalina.valves.AccessLogValve" directory="logs" prefix="localhost_access_log" suffix=".txt"
  pattern="%h %l %u %t &quot;%r&quot; %s %b %D &quot;%{User-Agent}i&quot;" resolveHosts="false" /></Server>`
 
+const haproxyConf = `defaults
+  log-format "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %{+Q}r ua=%{+Q}[capture.req.hdr(0)] sni=%[ssl_fc_sni]"
+frontend js
+  log-format '{"t":"%Tl","ip":"%[src]","m":"%HM","u":"%HPO","q":"%HQ","s":%ST}' # as some have it
+  log-format %H\ %T\ %Tt
+  log-format-sd %{+Q,+E}o\ [x\ a=%ci]
+  log-format "%nonsense"
+`
+
 func configured(t *testing.T) timeline.Formats {
 	t.Helper()
 	var c Config
-	for _, text := range []string{nginxConf, apacheConf, lighttpdConf, tomcatConf} {
+	for _, text := range []string{nginxConf, apacheConf, lighttpdConf, tomcatConf, haproxyConf} {
 		c.Read(text)
 	}
 	return c.Formats()
 }
 
 var configuredCases = []textlogtest.Case{
+	{
+		Format: "haproxy_configured", Name: "/var/log/haproxy.log.1",
+		Text: `Mar  9 09:00:00 lb haproxy[12]: 2001:db8::7:5000 [09/Mar/2026:09:00:00.250] web~ app/s1 0/0/1/2/3 200 512 "GET /a HTTP/1.1" ua="curl \"x\"" sni=shop.example` + "\n" +
+			`Mar  9 09:00:01 lb haproxy[12]: {"t":"09/Mar/2026:09:00:01 +0100","ip":"192.0.2.7","m":"POST","u":"/x.php","q":"?a=b","s":404}` + "\n" +
+			`<134>1 2026-03-09T09:00:02Z lb haproxy 12 - - lb 09/Mar/2026:09:00:02 +0000 17` + "\n" +
+			`Mar  9 09:00:03 lb haproxy[12]: Server app/s1 is DOWN, reason: Layer4 timeout` + "\n" +
+			`Mar  9 09:00:04 lb haproxy[12]: 192.0.2.7:5 [09/Mar/2026:09:00:04.885] f b/s 0/0/0/1/2 404 1 - - ---- 1/1/1/1/0 0/0 "GET /old HTTP/1.1"` + "\n",
+		Want: []string{
+			`"ip_address":"2001:db8::7","client_port":5000,"http_request_method":"GET","url":"/a","http_version":"HTTP/1.1","http_response_code":200,"bytes_sent":512,"server_name":"web","upstream":"app/s1","time_taken":3000,"capture_req_hdr_0":"curl \\\"x\\\""`,
+			`"datetime":"2026-03-09T08:00:01.000000+00:00"`,
+			`"time_taken":17000,"node":"lb"`,
+			`"data_type":"syslog:line","parser":"","host":"","path":"","offset":363,"sha256":"","reporter":"haproxy","action":"server_down","upstream":"app/s1","reason":"Layer4 timeout"`,
+			`"http_request_method":"GET","url":"/old"`,
+		},
+	},
 	{
 		Format: "webserver_access", Name: "/var/log/nginx/main.log.1",
 		Text: `192.0.2.7 - alice [09/Mar/2026:09:00:00 +0100] "GET /a HTTP/1.1" 200 5 "-" rt=0.123 ua="curl \"x\"" us="10.0.0.1:80, 10.0.0.2:80"` + "\n" + combined +
@@ -122,7 +146,7 @@ func TestWants(t *testing.T) {
 
 // FuzzConfig gives configuration of any text, and logs of any text to what it says.
 func FuzzConfig(f *testing.F) {
-	for _, text := range []string{nginxConf, apacheConf, lighttpdConf, tomcatConf} {
+	for _, text := range []string{nginxConf, apacheConf, lighttpdConf, tomcatConf, haproxyConf} {
 		f.Add(text, configuredCases[0].Text)
 	}
 	f.Fuzz(func(t *testing.T, conf, log string) {

@@ -32,14 +32,16 @@ type part struct {
 type kind uint8
 
 const (
-	text     kind = iota
-	request       // the first line of a request
-	query         // "?a=b", or nothing
-	endpoint      // address and port
-	date          // of any form that package dates reads
-	fraction      // of a second, behind a date
-	zone          // "+0100", behind a date
-	took          // a duration
+	text        kind = iota
+	request          // the first line of a request
+	query            // "?a=b", or nothing
+	endpoint         // address and port
+	date             // of any form that package dates reads
+	fraction         // of a second, behind a date
+	zone             // "+0100", behind a date
+	took             // a duration
+	behindColon      // address and port, the last colon between them
+	frontend         // a name, behind which "~" stands for TLS
 )
 
 // maxParts bounds a form; none in use comes near.
@@ -312,6 +314,12 @@ func (r *reading) put(p *part, v string) {
 		r.Values[web.Query] = strings.TrimPrefix(v, "?")
 	case endpoint:
 		r.Values[p.slot], r.Values[p.slot+1] = web.HostPort(v)
+	case behindColon:
+		if at := strings.LastIndexByte(v, ':'); at >= 0 {
+			r.Values[p.slot], r.Values[p.slot+1] = web.Bare(v[:at]), v[at+1:]
+		}
+	case frontend:
+		r.Values[p.slot] = strings.TrimSuffix(v, "~")
 	case took:
 		r.Took(v, p.unit)
 	case text:
