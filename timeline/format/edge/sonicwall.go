@@ -28,8 +28,15 @@ var sonicNames = map[string]string{
 
 // sonicSays are the words of messages (msg) that tell what was done, those of a refusal first.
 var sonicSays = []struct{ words, and, action, result string }{
-	{"login", "denied", "login_failed", "failure"}, {"login", "failed", "login_failed", "failure"}, {"login", "allowed", "login", "success"}, {"logged out", "", "logout", ""},
-	{"dropped", "", "packet_refused", "failure"}, {"Connection Opened", "", "connection_opened", ""}, {"Connection Closed", "", "connection_closed", ""}, {"Attack", "", "alert", ""}, {"Virus", "", "malware_found", ""},
+	{"login", "denied", "login_failed", "failure"},
+	{"login", "failed", "login_failed", "failure"},
+	{"login", "allowed", "login", "success"},
+	{"logged out", "", "logout", ""},
+	{"dropped", "", "packet_refused", "failure"},
+	{"Connection Opened", "", "connection_opened", ""},
+	{"Connection Closed", "", "connection_closed", ""},
+	{"Attack", "", "alert", ""},
+	{"Virus", "", "malware_found", ""},
 }
 
 // did adds what a message says was done.
