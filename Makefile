@@ -89,7 +89,7 @@ oracle: deps
 # BASE=file compares with an earlier run's bin/bench.txt.
 bench:
 	@mkdir -p bin
-	SPOR_LONG=1 go test -run TestMillion -v ./report | grep -v '^=== '
+	SPOR_LONG=1 go test -run TestMillion -bench Million -benchtime 3x -v ./report | grep -v '^=== '
 	go test -run '^$$' -bench . -benchmem -count $(COUNT) ./... | tee bin/bench.txt
 	$(TOOL) benchstat $(BASE) bin/bench.txt
 

@@ -163,9 +163,20 @@ func TestBrowserCase(t *testing.T) {
 			t.Errorf("%s is %q, want %q", expression, got, want)
 		}
 	}
+	if broken := b.text(`[...document.querySelectorAll("nav a, #summary a, .hosts a")].map((a) => a.getAttribute("href")).filter((h) => !document.getElementById(h.slice(1))).join(" ")`); broken != "" {
+		t.Errorf("these lead nowhere: %s", broken)
+	}
 	b.eval(`{const x = document.getElementById("viewer-host"); x.value = "dc02"; x.dispatchEvent(new Event("change"))}`, nil)
 	b.until(`document.getElementById("viewer-status").textContent === "3,661 of 7,322 events"`)
 	b.picture("case")
+	for _, width := range []int{360, 768} {
+		b.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": true}, nil)
+		if got := b.text(`document.documentElement.scrollWidth`); got != fmt.Sprint(width) {
+			t.Errorf("%d wide, the page is %s wide and scrolls sideways: %s", width, got, b.text(fmt.Sprintf(`[...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > %d && !e.parentElement.closest("table, #viewer-list")).map((e) => e.outerHTML.slice(0, 90)).slice(0, 5).join(" | ")`, width)))
+		}
+		b.picture(fmt.Sprintf("wide-%d", width))
+	}
+	b.call("Emulation.clearDeviceMetricsOverride", nil, nil)
 	b.quiet()
 
 	// without scripts the figures are there, and nothing that needs them
