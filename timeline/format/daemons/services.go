@@ -191,6 +191,48 @@ var (
 	}
 )
 
+// proxmox reads the daemons of Proxmox VE (PVE/APIServer, PVE/API2/AccessControl.pm): "authentication failure;
+// rhost=192.0.2.7 user=root@pam msg=…".
+func proxmox(f *textlog.Fields, words string) { f.Match(proxmoxSays, words) }
+
+var proxmoxSays = []textlog.Pattern{
+	say("login_failed", "failure", "authentication failure; rhost={ip_address} user={username*} msg={reason}"),
+	say("login", "success", "<{}> successful auth for user '{username*}'"),
+	say("task_started", "", "<{username}> starting task {task}"),
+	say("task_ended", "", "<{username}> end task {task} {result}"),
+}
+
+// amavis reads what amavisd-new says of a message (amavisd, log_templ): "(4051607-09) Blocked INFECTED (name) {…}, [192.0.2.7]:1434
+// [192.0.2.7] <a@b> -> <c@d>, …".
+func amavis(f *textlog.Fields, words string) { f.Match(amavisSays, words) }
+
+var amavisSays = []textlog.Pattern{
+	say("malware_found", "", "({}) Blocked INFECTED ({threat_name}) {}, [{ip_address}]:{port#} [{}] <{sender}> -> <{recipient}>"),
+	say("malware_found", "", "({}) Passed INFECTED ({threat_name}) {}, [{ip_address}]:{port#} [{}] <{sender}> -> <{recipient}>"),
+	say("malware_found", "", "({}) Blocked INFECTED ({threat_name})"),
+	say("mail_refused", "failure", "({}) Blocked {reason} {}, [{ip_address}]:{port#} [{}] <{sender}> -> <{recipient}>"),
+	say("mail_received", "", "({}) Passed {reason} {}, [{ip_address}]:{port#} [{}] <{sender}> -> <{recipient}>"),
+}
+
+var phpMyAdminSays = []textlog.Pattern{
+	say("login_failed", "failure", "user denied: {username*} ({reason}) from {ip_address@}"),
+	say("login", "success", "user authenticated: {username*} from {ip_address@}"),
+}
+
+// Zimbra reads what the mailbox server of Zimbra says (ZmAudit, ZmSoap; log4j.properties): of a login, behind the pairs of
+// who asks.
+func Zimbra(f *textlog.Fields, words string) { f.Match(zimbraSays, words) }
+
+var zimbraSays = []textlog.Pattern{
+	say("login_failed", "failure", "SoapEngine - handler exception: authentication failed for [{username*}], {reason}"),
+	say("login_failed", "failure", "{service@} - authentication failed for [{username*}] ({reason})"),
+	say("login_failed", "failure", "security - cmd={command@}; account={username}; protocol={protocol@}; error={reason}"),
+	say("login_failed", "failure", "security - cmd={command@}; account={username}; error={reason}"),
+	say("login", "success", "security - cmd=Auth; account={username}; protocol={protocol@};"),
+	say("login", "success", "security - cmd=AdminAuth; account={username};"),
+	say("admin_command", "", "security - cmd={command@};"),
+}
+
 // Samba reads what Samba says of a login with auth_audit (auth/auth_log.c), and of one without (source3/auth/auth.c).
 func Samba(f *textlog.Fields, words string) { f.Match(sambaSays, words) }
 

@@ -1,6 +1,6 @@
 // Package mail reads the logs that mail servers write themselves, apart from syslog: Exim's main, reject and panic log (The
-// Exim Specification 4.97, 53), Dovecot's (doc.dovecot.org, Logging), also with labels of multilog, and Roundcube Webmail's
-// (program/lib/Roundcube/rcube.php, write_log). What the words mean is in package daemons.
+// Exim Specification 4.97, 53), Dovecot's (doc.dovecot.org, Logging), also with labels of multilog, Roundcube Webmail's
+// (program/lib/Roundcube/rcube.php, write_log), and Zimbra's audit and mailbox logs (conf/log4j.properties). What the words mean is in package daemons.
 package mail
 
 import (
@@ -17,6 +17,7 @@ var Formats = []*timeline.Format{
 	(&textlog.Dialect{Name: "dovecot", Type: "dovecot:log:entry", Begin: dovecotBegin, Read: dovecot}).Format(),
 	(&textlog.Dialect{Name: "exim", Type: "exim:log:entry", Begin: eximBegin, Sure: eximSure, Read: exim}).Format(),
 	(&textlog.Dialect{Name: "roundcube", Type: "roundcube:log:entry", Begin: roundcubeBegin, Sure: roundcubeSure, Read: roundcube}).Format(),
+	(&textlog.Dialect{Name: "zimbra", Type: "zimbra:log:entry", Begin: zimbraBegin, Read: zimbra}).Format(),
 }
 
 // dovecotBegin reads a date and " imap-login: Info: ", " auth-worker(5): Info: ".
@@ -136,4 +137,53 @@ func roundcube(e *textlog.Entry) {
 	daemons.Roundcube(&e.Fields, words)
 	e.Add("body", words)
 	e.Message = words
+}
+
+// zimbraLevels are log4j's, as its layout pads them.
+var zimbraLevels = [...]string{"INFO  [", "WARN  [", "ERROR [", "DEBUG [", "FATAL ["}
+
+// zimbraBegin reads "2026-03-09 09:00:00,616 INFO  [qtp93314457-137:https://…] [name=eve;oip=192.0.2.7;] soap - words".
+func zimbraBegin(line string) (dates.Stamp, int, bool) {
+	const milliseconds = len("2026-03-09 09:00:00,616")
+	s, n := dates.ISO(line)
+	if n != milliseconds || n >= len(line) {
+		return s, 0, false
+	}
+	for _, level := range zimbraLevels {
+		if rest, ok := strings.CutPrefix(line[n+1:], level); ok {
+			_, context, ok := strings.Cut(rest, "] [")
+			_, said, ok2 := strings.Cut(context, "] ")
+			return s, n, ok && ok2 && strings.Contains(said, " - ")
+		}
+	}
+	return s, 0, false
+}
+
+func zimbra(e *textlog.Entry) {
+	level, rest, _ := strings.Cut(e.Words()[1:], "[")
+	thread, rest, _ := strings.Cut(rest, "] [")
+	context, said, _ := strings.Cut(rest, "] ")
+	e.Add("severity", strings.TrimSpace(level))
+	line, _, _ := strings.Cut(said, "\n")
+	daemons.Zimbra(&e.Fields, line)
+	for part := range strings.SplitSeq(context, ";") {
+		k, v, _ := strings.Cut(part, "=")
+		switch k {
+		case "name":
+			e.Add("username", v)
+		case "oip": // of who asked first; ip is a proxy's
+			e.Add("ip_address", v)
+		case "oport", "port":
+			e.Digits("port", v)
+		case "ua":
+			e.Add("user_agent", v)
+		}
+	}
+	if _, ip, ok := strings.Cut(context, "ip="); ok && !e.Has("ip_address") {
+		ip, _, _ = strings.Cut(ip, ";")
+		e.Add("ip_address", ip)
+	}
+	e.Add("thread", thread)
+	e.Add("body", said)
+	e.Message = said
 }

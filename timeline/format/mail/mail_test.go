@@ -12,6 +12,17 @@ import (
 
 var cases = []textlogtest.Case{
 	{
+		Format: "zimbra", Name: "/opt/zimbra/log/audit.log",
+		Text: "2026-03-09 09:00:00,616 INFO  [qtp93-137:https://z.example.net:7071/service/admin/soap/AuthRequest] [name=eve@example.net;ip=127.0.0.1;oip=192.0.2.7;port=52016;ua=ZimbraWebClient - GC88 (Linux);soapId=9f;] SoapEngine - handler exception: authentication failed for [eve@example.net], invalid password\n" +
+			"2026-03-09 09:00:01,193 INFO  [ImapSSLServer-1] [ip=192.0.2.8;cid=57;] imap - authentication failed for [ann] (invalid password)\n" +
+			"2026-03-09 09:00:02,193 WARN  [qtp93-138] [name=eve;ip=192.0.2.7;] security - cmd=Auth; account=eve; protocol=soap; error=authentication failed for [eve], invalid password;\n",
+		Want: []string{
+			`"severity":"INFO","action":"login_failed","authentication_result":"failure","username":"eve@example.net","reason":"invalid password","ip_address":"192.0.2.7","port":52016,"user_agent":"ZimbraWebClient - GC88 (Linux)"`,
+			`"service":"imap","username":"ann","reason":"invalid password","ip_address":"192.0.2.8"`,
+			`"command":"Auth","username":"eve","protocol":"soap"`,
+		},
+	},
+	{
 		Format: "roundcube", Name: "/var/log/roundcube/errors.log",
 		Text: "[09-Mar-2026 09:00:00 +0100]: <5b9fv5g> IMAP Error: Login failed for eve against localhost from 192.0.2.7. AUTHENTICATE PLAIN: no in /x.php on line 205\n[09-Mar-2026 09:00:01 +0100]: FAILED login for eve from 192.0.2.7\n",
 		Want: []string{

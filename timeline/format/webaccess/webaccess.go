@@ -26,6 +26,7 @@ var Formats = []*timeline.Format{
 	(&textlog.Dialect{Name: "apache_access", Type: web.Access, Begin: ncsaBegin, Sure: ncsaSure, Cut: ncsaCut, Whole: stateless(ncsaWhole), Single: true, Comment: "#"}).Format(),
 	known("confluence_access", Tomcat, `%t %{X-Forwarded-For}i %{X-AUSERNAME}o %{thread}r %h %r %s %Dms %b %{Referer}i %{User-Agent}i`,
 		`%t %{X-AUSERNAME}o %{thread}r %h %r %s %Dms %b %{Referer}i %{User-Agent}i`),
+	known("bitbucket_access", Nginx, `$remote_addr | $protocol | $request_id | $remote_user | $time_iso8601 | "$request" | "$http_referer" "$http_user_agent" | $status | $request_length | $bytes_sent | $labels | $elapsed_milliseconds | $session_identifier |`),
 	known("apache_ssl_request", Apache, `%t %h %{SSL_PROTOCOL}x %{SSL_CIPHER}x "%r" %b`),
 	known("nginx_proxy_manager", Nginx,
 		npmHead+"$upstream_cache_status $upstream_status $status - "+npmRequest+` [Sent-to $server] "$http_user_agent" "$http_referer"`,
@@ -53,7 +54,8 @@ func ncsaCut(beginning string) bool {
 }
 
 // known is the parser of forms that a product has without configuration; Confluence's are that since 7.11 and that before
-// (confluence.atlassian.com, Configure Access Logs), and ssl_request_log is in the ssl.conf that comes with httpd.
+// (confluence.atlassian.com, Configure Access Logs), ssl_request_log is in the ssl.conf that comes with httpd, and Bitbucket's is that
+// of atlassian-bitbucket-access.log (confluence.atlassian.com, How to read the Bitbucket Data Center log formats).
 func known(name string, compile func(string) (*Layout, error), forms ...string) *timeline.Format {
 	var ls layouts
 	for _, form := range forms {

@@ -96,6 +96,11 @@ var cases = []textlogtest.Case{
 		Want: []string{`"ip_address":"192.0.2.7","http_request_method":"GET","url":"/a.jspa","http_version":"HTTP/1.1","http_response_code":200,"http_response_bytes":10,"http_request_referer":"http://localhost/","http_request_user_agent":"Mozilla/5.0 (X11)","time_taken":100000`},
 	},
 	{
+		Format: "bitbucket_access", Name: "atlassian-bitbucket-access.log",
+		Text: `192.0.2.7,10.0.0.1 | https | o@9K7Z3NNx6x3112x1 | eve | 2026-03-09 09:00:00,838 | "GET /git/x.git/info/refs HTTP/1.1" | "" "git/1.7.4.1" | 200 | 13 | 5 | refs, cache:hit | 101 | tmpqqw |` + "\n",
+		Want: []string{`"http_request_method":"GET","url":"/git/x.git/info/refs","http_version":"HTTP/1.1","http_response_code":200`},
+	},
+	{
 		Format: "apache_ssl_request", Name: "/var/log/httpd/ssl_request_log",
 		Text: `[09/Mar/2026:09:00:00 +0100] 192.0.2.7 TLSv1.3 TLS_AES_256_GCM_SHA384 "GET /a?b HTTP/1.1" 13` + "\n" + `[09/Mar/2026:09:00:01 +0100] 2001:db8::7 - - "-" -` + "\n",
 		Want: []string{`"ip_address":"192.0.2.7","http_request_method":"GET","url":"/a?b","http_version":"HTTP/1.1","http_response_bytes":13`, `"ip_address":"2001:db8::7"`},

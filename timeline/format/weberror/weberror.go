@@ -1,8 +1,10 @@
 // Package weberror reads the error logs of web servers, which say what a server refused, and what a script that was
-// attacked complained of: Apache httpd 2.2 and 2.4, nginx, lighttpd, and Tomcat's and other Java containers' own.
+// attacked complained of: Apache httpd 2.2 and 2.4, nginx, lighttpd, LiteSpeed, and Tomcat's and other Java containers' own;
+// and Nextcloud's, which is of one kind with them.
 //
 //   - httpd.apache.org/docs/2.4/mod/core.html, ErrorLogFormat and its defaults; 2.2: server/log.c
 //   - nginx 1.24: ngx_log.c, and ngx_http_log_error_handler for what follows a message
+//   - LiteSpeed Web Server 6 and OpenLiteSpeed (src/log4cxx/layout); Nextcloud 28 Administration Manual, Logging
 //   - lighttpd 1.4: log.c; Tomcat: juli's OneLineFormatter and java.util.logging.SimpleFormatter
 package weberror
 
@@ -22,6 +24,8 @@ var Formats = []*timeline.Format{
 	(&textlog.Dialect{Name: "nginx_error", Type: web.Error, Begin: mixed(nginxBegin), Read: withAccess(nginxBegin, nginx)}).Format(),
 	(&textlog.Dialect{Name: "apache_error", Type: web.Error, Begin: mixed(apacheBegin), Sure: apacheMixed, Read: withAccess(apacheBegin, apache), Comment: "# "}).Format(),
 	(&textlog.Dialect{Name: "lighttpd_error", Type: web.Error, Begin: lighttpdBegin, Read: lighttpd}).Format(),
+	(&textlog.Dialect{Name: "litespeed_error", Type: web.Error, Begin: mixed(litespeedBegin), Sure: litespeedSure, Read: withAccess(litespeedBegin, litespeed)}).Format(),
+	nextcloud.Dialect().Format(),
 	(&textlog.Dialect{Name: "tomcat", Type: web.Error, Begin: tomcatBegin, Sure: tomcatSure, Read: tomcat}).Format(),
 }
 

@@ -57,6 +57,16 @@ var cases = []textlogtest.Case{
 		Format: "lighttpd_error", Name: "error.log", Text: "2026-03-09 09:00:00: (mod_auth.c.525) password doesn't match for /p username: eve IP: 192.0.2.7\n",
 		Want: []string{`"action":"login_failed","authentication_result":"failure","url":"/p","username":"eve","ip_address":"192.0.2.7"`},
 	},
+	{
+		Format: "litespeed_error", Name: "/usr/local/lsws/logs/error.log",
+		Text: "2026-03-09 09:00:00.774649 [NOTICE] [1226033] [192.0.2.7:45164:HTTP2-41#_AdminVHost] [STDERR] [WebAdmin Console] Failed Login Attempt - username:eve ip:192.0.2.7 url:\n2026-03-09 09:00:01.353044 [INFO] [1226038] [192.0.2.8:61120-5#Example] User 'eve' failed to authenticate.\n",
+		Want: []string{`"severity":"NOTICE","pid":1226033,"ip_address":"192.0.2.7","client_port":45164,"server_name":"_AdminVHost","action":"login_failed","authentication_result":"failure","username":"eve"`, `"ip_address":"192.0.2.8","client_port":61120,"server_name":"Example","action":"login_failed"`},
+	},
+	{
+		Format: "nextcloud", Name: "nextcloud.log",
+		Text: `{"reqId":"U1rs","level":2,"time":"2026-03-09T09:00:00+00:00","remoteAddr":"192.0.2.7","user":"--","app":"core","method":"POST","url":"/login","message":"Login failed: eve (Remote IP: 127.0.0.1) (Remote IP: 192.0.2.7)","userAgent":"x","version":"27.1.0.7","data":[]}` + "\n",
+		Want: []string{`"ip_address":"192.0.2.7","application":"core","http_request_method":"POST","url":"/login","http_request_user_agent":"x","application_version":"27.1.0.7","action":"login_failed","authentication_result":"failure","username":"eve (Remote IP: 127.0.0.1)"`},
+	},
 	{ // an empty line behind, as an editor leaves it
 		Format: "nginx_error", Name: "error.log",
 		Text: `2018/09/14 19:03:05 [error] 2035#2035: *9134 access forbidden by rule, client: 192.0.2.7, server: _, request: "GET /a HTTP/1.1", host: "www.example.net"` + "\n\n",
