@@ -180,6 +180,20 @@ func TestTimelineOfUAC(t *testing.T) {
 	}
 }
 
+// TestTimelineOfDamagedArchive reads all but what is damaged, says what that is, and that there are gaps.
+func TestTimelineOfDamagedArchive(t *testing.T) {
+	files := map[string]string{"var/log/dpkg.log": "2026-03-09 09:00:00 startup archives unpack\n"}
+	whole, cut := archiveOf(t, "whole.zip", files), archiveOf(t, "cut.zip", files)
+	if err := os.Truncate(cut, 60); err != nil {
+		t.Fatal(err)
+	}
+	var out, said bytes.Buffer
+	code := run(t.Context(), []string{"timeline", cut, whole}, cli.Streams{Out: &out, Err: &said})
+	if code != cli.Gaps || strings.Count(out.String(), "\n") != 1 || !strings.Contains(said.String(), "cut.zip: its list of files cannot be read") {
+		t.Errorf("exit code %d, events\n%s\nsaid %s", code, out.String(), said.String())
+	}
+}
+
 // TestTimelineSaysWhatIsInferred counts, at the end, the events whose time the record does not tell whole.
 func TestTimelineSaysWhatIsInferred(t *testing.T) {
 	dir := t.TempDir()
