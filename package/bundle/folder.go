@@ -35,12 +35,26 @@ func (f Folder) Create(name string) (Volume, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &part{file, final}, nil
+	return &part{File: file, final: final}, nil
 }
+
+// stretch is how many bytes are on their way to the disk at a time while more are written.
+const stretch = 16 << 20
 
 type part struct {
 	*os.File
-	final string
+	final   string
+	written int64
+	begun   int64 // of those, the disk was told of
+}
+
+func (p *part) Write(b []byte) (int, error) {
+	n, err := p.File.Write(b)
+	if p.written += int64(n); p.written-p.begun >= stretch {
+		writeBehind(p.File, p.begun, p.written-p.begun)
+		p.begun = p.written
+	}
+	return n, err
 }
 
 func (p *part) Commit() error {

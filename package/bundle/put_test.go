@@ -2,8 +2,11 @@ package bundle
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
@@ -64,4 +67,32 @@ func BenchmarkPut(b *testing.B) {
 	b.ReportAllocs()
 	_, held := putMany(b, b.N)
 	b.ReportMetric(held, "held-B/op")
+}
+
+// A volume of more than one stretch is what was written, however much of it was sent to the disk before its end.
+func TestFolderWritesBehind(t *testing.T) {
+	dir := t.TempDir()
+	v, err := Folder(dir).Create("x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	piece := bytes.Repeat([]byte("evidence"), 3<<17) // 3 MiB: no stretch ends where a piece does
+	want := sha256.New()
+	for i := range 12 {
+		piece[0] = byte(i)
+		want.Write(piece)
+		if n, err := v.Write(piece); n != len(piece) || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if p := v.(*part); p.begun < stretch || p.written-p.begun >= stretch {
+		t.Errorf("of %d bytes the disk was told of %d", p.written, p.begun)
+	}
+	if err := v.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(filepath.Join(dir, "x"))
+	if err != nil || sha256.Sum256(got) != [sha256.Size]byte(want.Sum(nil)) {
+		t.Errorf("%d bytes are not the %d that were written: %v", len(got), 12*len(piece), err)
+	}
 }
