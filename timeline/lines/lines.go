@@ -71,7 +71,12 @@ func Heads(r io.Reader, most int) iter.Seq[[]byte] {
 				return
 			}
 			for len(rest) > 0 {
-				line, after, ended := bytes.Cut(rest, []byte{'\n'})
+				line, after := rest, rest[:0]
+				end := bytes.IndexByte(rest, '\n')
+				ended := end >= 0
+				if ended {
+					line, after = rest[:end], rest[end+1:]
+				}
 				if !ended && !inside && len(rest) < most && s.err == nil {
 					break // the head may go on in the next block
 				}

@@ -26,6 +26,7 @@ type Entry struct {
 	Fields
 	arena   strings.Builder
 	scratch []byte
+	row     []string // of Columns
 	members members
 	json    jsonReader
 }

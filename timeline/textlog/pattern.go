@@ -48,7 +48,7 @@ func (f *Fields) Match(patterns []Pattern, text string) bool {
 	m := matcher{tries: maxTries}
 	for i := range patterns {
 		p := &patterns[i]
-		if !strings.HasPrefix(text, p.first) || !m.match(p.parts, 0, text[len(p.first):]) {
+		if p.first != "" && text != "" && p.first[0] != text[0] || !strings.HasPrefix(text, p.first) || !m.match(p.parts, 0, text[len(p.first):]) {
 			continue
 		}
 		f.Did(p.Action, p.Result)
@@ -96,7 +96,7 @@ func (m *matcher) match(parts []part, i int, s string) bool {
 		if pt.kind == '*' && pt.then != "" {
 			for end := len(s); m.tries > 0; {
 				m.tries--
-				if end = strings.LastIndex(s[:end], pt.then); end < 0 {
+				if end = LastIndex(s[:end], pt.then); end < 0 {
 					return false
 				}
 				m.values[i] = s[:end]
@@ -117,6 +117,16 @@ func (m *matcher) match(parts []part, i int, s string) bool {
 		s = s[len(pt.then):]
 	}
 	return true
+}
+
+// LastIndex is strings.LastIndex for the short texts of lines: it looks for the first byte, not at every one.
+func LastIndex(s, sep string) int {
+	for end := len(s) - len(sep) + 1; end > 0; {
+		if end = strings.LastIndexByte(s[:end], sep[0]); end < 0 || s[end:end+len(sep)] == sep {
+			return end
+		}
+	}
+	return -1
 }
 
 // end is where the value of a part ends that begins the text; negative: it is none.

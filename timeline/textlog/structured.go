@@ -158,26 +158,17 @@ func anyTime(v string) dates.Stamp {
 const maxColumns = 512
 
 // Columns gives the values of a row that are separated by a byte (RFC 4180): one in quotes may hold it, and two quotes for
-// one. They are put in the slice.
+// one. They are put in the slice; nil: in one that is the same each time.
 func (e *Entry) Columns(values []string, row string, by byte) []string {
+	if values == nil {
+		defer func() { e.row = values }()
+		values = e.row
+	}
 	values = values[:0]
 	for len(values) < maxColumns {
 		if row != "" && row[0] == '"' {
-			end := 1
-			doubled := false
-			for end < len(row) && (row[end] != '"' || end+1 < len(row) && row[end+1] == '"') {
-				if row[end] == '"' {
-					doubled = true
-					end++
-				}
-				end++
-			}
-			v := row[1:min(end, len(row))]
-			if doubled {
-				v = strings.ReplaceAll(v, `""`, `"`)
-			}
-			values = append(values, v)
-			row = row[min(end+1, len(row)):]
+			v, n := column(row)
+			values, row = append(values, v), row[n:]
 			if row == "" || row[0] != by {
 				return values
 			}
@@ -192,4 +183,24 @@ func (e *Entry) Columns(values []string, row string, by byte) []string {
 		row = row[end+1:]
 	}
 	return values
+}
+
+// column reads a value in quotes, and says how long it is with them.
+func column(row string) (v string, length int) {
+	doubled := false
+	for end := 1; ; end++ {
+		at := strings.IndexByte(row[end:], '"')
+		if at < 0 {
+			end = len(row)
+		} else if end += at; end+1 < len(row) && row[end+1] == '"' {
+			doubled = true
+			end++
+			continue
+		}
+		v = row[1:end]
+		if doubled {
+			v = strings.ReplaceAll(v, `""`, `"`)
+		}
+		return v, min(end+1, len(row))
+	}
 }

@@ -2,6 +2,7 @@ package textlog
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -120,6 +121,36 @@ func TestColumns(t *testing.T) {
 		if got := e.Columns(nil, row, ','); !slices.Equal(got, want) {
 			t.Errorf("%s: got %q, want %q", row, got, want)
 		}
+	}
+}
+
+func TestLastIndex(t *testing.T) {
+	for _, text := range []string{"", "a", "ab", "abab", "aabb", "xab", "abx", "ababa"} {
+		for _, sep := range []string{"a", "ab", "aba", "x", "abababab"} {
+			if got, want := LastIndex(text, sep), strings.LastIndex(text, sep); got != want {
+				t.Errorf("%q in %q: got %d, want %d", sep, text, got, want)
+			}
+		}
+	}
+}
+
+// TestMembers reads members in changing order, more than are remembered, and paths of one spelling in different places.
+func TestMembers(t *testing.T) {
+	var e Entry
+	for i := range 3 * maxKnown {
+		text := fmt.Sprintf(`{"a":1,"k%d":{"b":2},"c":[{"b":3},{"a":4}],"a.b":5}`, i)
+		if i%2 == 0 {
+			text = fmt.Sprintf(`{"c":[{"a":4},{"b":3}],"a.b":5,"k%d":{"b":2},"a":1}`, i)
+		}
+		got := map[string]string{}
+		err := e.JSON(text, func(m *Member, value string, _ bool) { got[m.Path] += value })
+		want := map[string]string{"a": "1", fmt.Sprintf("k%d.b", i): "2", "c.b": "3", "c.a": "4", "a.b": "5"}
+		if err != nil || !maps.Equal(got, want) {
+			t.Fatalf("%s: got %v, %v", text, got, err)
+		}
+	}
+	if len(e.members.known) > maxKnown {
+		t.Errorf("%d members are remembered", len(e.members.known))
 	}
 }
 

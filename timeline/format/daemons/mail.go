@@ -242,7 +242,7 @@ func login(f *textlog.Fields, said string) {
 	rest := done
 	if named {
 		for _, next := range [...]string{">, method=", ">, rip=", ">"} {
-			if at := strings.LastIndex(user, next); at >= 0 {
+			if at := textlog.LastIndex(user, next); at >= 0 {
 				user, rest = user[:at], user[at+1:]
 				break
 			}
@@ -380,18 +380,39 @@ func eximHost(f *textlog.Fields, s string) {
 	if before, _, ok := strings.Cut(s, " next input="); ok {
 		s = before
 	}
-	at := strings.Index(" "+s, " H=")
-	if strings.HasPrefix(s, "SMTP protocol ") {
-		at = strings.LastIndex(s, " H=")
+	at := strings.Index(s, " H=")
+	switch {
+	case strings.HasPrefix(s, "SMTP protocol "):
+		at = textlog.LastIndex(s, " H=")
+	case strings.HasPrefix(s, "H="):
+		at = 0
 	}
 	if at < 0 {
 		return
 	}
 	s = s[at:]
-	for _, next := range [...]string{" F=", " U=", " P=", " T=\""} {
-		s, _, _ = strings.Cut(s, next)
+	f.Add("ip_address", eximAddress(s[:eximNext(s)]))
+}
+
+// eximNext is where the first of " F=", " U=", " P=" and " T=\"" begins, which stand behind a host.
+func eximNext(s string) int {
+	for i := 0; ; i++ {
+		at := strings.IndexByte(s[i:], '=')
+		if at < 0 {
+			return len(s)
+		}
+		if i += at; i < 2 || s[i-2] != ' ' {
+			continue
+		}
+		switch s[i-1] {
+		case 'F', 'U', 'P':
+			return i - 2
+		case 'T':
+			if strings.HasPrefix(s[i+1:], `"`) {
+				return i - 2
+			}
+		}
 	}
-	f.Add("ip_address", eximAddress(s))
 }
 
 // eximAddress is the last address in brackets that stands by itself and is not our own, "I=[…]".

@@ -48,6 +48,8 @@ func transferBegin(line string) (dates.Stamp, int, bool) {
 	return s, n, seconds && size && (direction == "i" || direction == "o" || direction == "d")
 }
 
+var transferred = map[string]string{"i": "file_uploaded", "o": "file_downloaded", "d": "file_deleted"}
+
 // transfer reads "1 192.0.2.7 4096 /name b _ i r alice ftp 0 * c"; a name may hold blanks.
 func transfer(e *textlog.Entry) {
 	w := strings.Fields(e.Words())
@@ -56,7 +58,7 @@ func transfer(e *textlog.Entry) {
 	if w[len(w)-1] == "i" {
 		result = "failure"
 	}
-	e.Did(map[string]string{"i": "file_uploaded", "o": "file_downloaded", "d": "file_deleted"}[w[end+2]], result)
+	e.Did(transferred[w[end+2]], result)
 	e.Add("username", w[end+4])
 	e.Add("ip_address", w[1])
 	e.Add("filename", strings.Join(w[3:end], " "))

@@ -84,12 +84,18 @@ func fishBegin(line string) (dates.Stamp, int, bool) {
 	return dates.Stamp{}, 0, strings.HasPrefix(line, "- cmd: ")
 }
 
+// What fish and Vim write for what a line cannot hold.
+var (
+	fishEscapes = strings.NewReplacer(`\\`, `\`, `\n`, "\n")
+	vimEscapes  = strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\n`, "\n")
+)
+
 func fish(e *textlog.Entry) {
 	var files []string
 	command := ""
 	for line := range strings.SplitSeq(e.Text, "\n") {
 		if v, ok := strings.CutPrefix(line, "- cmd: "); ok {
-			command = strings.NewReplacer(`\\`, `\`, `\n`, "\n").Replace(v)
+			command = fishEscapes.Replace(v)
 		} else if v, ok := strings.CutPrefix(line, "  when: "); ok {
 			if s, n := dates.Epoch(v); n > 0 {
 				e.Stamp = s
@@ -132,7 +138,7 @@ func vim(e *textlog.Entry) {
 	number, _, _ := strings.Cut(first[1:], ",")
 	value := ""
 	if at := strings.IndexByte(first[e.At:], '"'); at >= 0 {
-		value = strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\n`, "\n").Replace(strings.TrimSuffix(first[e.At+at+1:], `"`))
+		value = vimEscapes.Replace(strings.TrimSuffix(first[e.At+at+1:], `"`))
 	}
 	e.Add("item", vimKinds[number].kind)
 	switch number {

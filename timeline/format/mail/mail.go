@@ -77,8 +77,8 @@ func eximBegin(line string) (dates.Stamp, int, bool) {
 
 // collected splits "host exim[pid]: words"; of anything else, all of it are the words.
 func collected(line string) (host, pid, said string) {
-	host, rest, ok := strings.Cut(line, " exim[")
-	if ok && strings.IndexByte(host, ' ') < 0 {
+	host, rest, _ := strings.Cut(line, " ")
+	if rest, ok := strings.CutPrefix(rest, "exim["); ok {
 		if pid, said, ok = strings.Cut(rest, "]: "); ok {
 			return host, pid, said
 		}

@@ -25,7 +25,7 @@ var linux = []*timeline.Format{
 	eve.Dialect().Format(),
 	zeekJSON.Dialect().Format(),
 	(&textlog.Dialect{Name: "suricata_fast", Type: "suricata:fast:alert", Begin: fastBegin, Single: true, Read: fast}).Format(),
-	(&textlog.Dialect{Name: "zeek", Type: "zeek:log:entry", Begin: zeekBegin, Sure: zeekSure, Single: true, New: zeek}).Format(),
+	(&textlog.Dialect{Name: "zeek", Type: "zeek:log:entry", Begin: zeekBegin, Sure: zeekSure, Single: true, Long: true, New: zeek}).Format(),
 	(&textlog.Dialect{Name: "fail2ban", Type: "fail2ban:log:entry", Begin: fail2banBegin, Read: fail2ban}).Format(),
 	(&textlog.Dialect{Name: "clamav", Type: "clamav:log:entry", Begin: clamBegin, Read: clam}).Format(),
 	(&textlog.Dialect{Name: "defender_linux", Type: "av:defender:linux:entry", Begin: defenderBegin, Read: defender}).Format(),

@@ -3,6 +3,7 @@ package security
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"unicode/utf16"
 
@@ -81,6 +82,19 @@ func wide(s string) string {
 		b = append(b, byte(u), byte(u>>8))
 	}
 	return string(b)
+}
+
+// TestZeekRows knows a log by its heading, however many rows follow.
+func TestZeekRows(t *testing.T) {
+	const heading = "#separator \\x09\n#path\tconn\n#fields\tts\tuid\n"
+	text := heading + strings.Repeat("1700000000.250000\tCab\n", 100)
+	f := timeline.Formats(Formats).Find("/conn.log", []byte(text))
+	if f == nil || f.Name != "zeek" {
+		t.Fatalf("known as %v, want zeek", f)
+	}
+	if events, errs := textlogtest.Read(f, "/conn.log", text); len(events) != 100 || errs != nil {
+		t.Errorf("got %d events, %v; want 100", len(events), errs)
+	}
 }
 
 func TestFormats(t *testing.T) { textlogtest.Run(t, Formats, cases) }

@@ -252,6 +252,9 @@ func (l *log) split(e *textlog.Entry) {
 
 // words cuts at blanks; quotes hide them.
 func words(values []string, s string, quotes bool) []string {
+	if !quotes && strings.IndexByte(s, '\t') < 0 {
+		return blanks(values, s)
+	}
 	for i := 0; len(values) <= maxColumns; {
 		for i < len(s) && (s[i] == ' ' || s[i] == '\t') {
 			i++
@@ -270,6 +273,26 @@ func words(values []string, s string, quotes bool) []string {
 			i++
 		}
 		values = append(values, s[start:i])
+	}
+	return values
+}
+
+// blanks cuts at blanks alone.
+func blanks(values []string, s string) []string {
+	for len(values) <= maxColumns {
+		for s != "" && s[0] == ' ' {
+			s = s[1:]
+		}
+		if s == "" {
+			break
+		}
+		end := 1 // most values that are absent, and many numbers
+		if len(s) > 1 && s[1] != ' ' {
+			if end = strings.IndexByte(s, ' '); end < 0 {
+				end = len(s)
+			}
+		}
+		values, s = append(values, s[:end]), s[end:]
 	}
 	return values
 }

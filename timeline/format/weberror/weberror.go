@@ -99,7 +99,7 @@ func nginxLine(e *textlog.Entry, words string) {
 		}
 	}
 	message := said
-	if at := strings.LastIndex(said, nginxParts[0].key); at >= 0 { // the last: a client may write the words before it
+	if at := textlog.LastIndex(said, nginxParts[0].key); at >= 0 { // the last: a client may write the words before it
 		message = said[:at]
 		context(e, said[at:])
 	}
@@ -214,7 +214,7 @@ func apacheLine(e *textlog.Entry, rest string) {
 		rest = strings.TrimLeft(after, " ")
 	}
 	said := rest
-	if at := strings.LastIndex(said, ", referer: "); at >= 0 {
+	if at := textlog.LastIndex(said, ", referer: "); at >= 0 {
 		e.Add("http_request_referer", said[at+len(", referer: "):])
 		said = said[:at]
 	}
