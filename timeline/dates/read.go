@@ -136,15 +136,29 @@ func (s *Stamp) zone(t string, i int) int {
 	return next
 }
 
-// named reads a blank and "UTC" or "GMT" at i, if they are there. Other abbreviations have no one meaning.
+// abbreviations are those that have one meaning: UTC, and Europe's, which no other continent's clocks show (tz database,
+// europe). "EST", "CST", "IST" and "BST" have several.
+var abbreviations = map[string]int{"UTC": 0, "GMT": 0, "WET": 0, "WEST": 3600, "CET": 3600, "CEST": 7200, "EET": 7200, "EEST": 10800}
+
+// named reads a blank and an abbreviation at i, if it is there and has one meaning.
 func (s *Stamp) named(t string, i int) int {
-	if rest := t[i:]; strings.HasPrefix(rest, " UTC") || strings.HasPrefix(rest, " GMT") {
-		if len(rest) == 4 || rest[4] == ' ' || rest[4] == ':' || rest[4] == ']' || rest[4] == ',' {
-			s.Zoned = true
-			return i + 4
-		}
+	rest := t[i:]
+	if len(rest) < 4 || rest[0] != ' ' || rest[1]-'A' > 25 || rest[2]-'A' > 25 {
+		return i
 	}
-	return i
+	end := 3
+	for end < len(rest) && end < 6 && rest[end]-'A' <= 25 {
+		end++
+	}
+	if end < len(rest) && rest[end] != ' ' && rest[end] != ':' && rest[end] != ']' && rest[end] != ',' {
+		return i
+	}
+	offset, ok := abbreviations[rest[1:end]]
+	if !ok {
+		return i
+	}
+	s.Offset, s.Zoned = offset, true
+	return i + end
 }
 
 // BSD reads "Jan  2 15:04:05", with a year before or behind the clock, or a fraction, and "UTC" behind.

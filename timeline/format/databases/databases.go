@@ -68,7 +68,7 @@ func postgres(e *textlog.Entry) {
 	words := e.Words()
 	if zone := strings.TrimPrefix(words, " "); !e.Stamp.Zoned && len(words) > len(zone) {
 		if name, _, ok := strings.Cut(zone, " "); ok && name != "" && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" && len(name) <= 5 {
-			e.Add("time_zone", name) // no abbreviation but UTC has one meaning
+			e.Add("time_zone", name) // an abbreviation with more than one meaning
 		}
 	}
 	at, end := severity(words)

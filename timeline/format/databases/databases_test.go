@@ -66,6 +66,9 @@ var cases = []textlogtest.Case{
 		Want: []string{`"connection":8,"mysql_command":"Connect","action":"connection_opened","username":"root"`, `"query":"select 1"`},
 	},
 	{
+		Format: "postgresql", Name: "/z.log", Text: "2026-07-09 09:00:00.004 CEST [7] u@d LOG:  statement: select 1\n", Want: []string{`"datetime":"2026-07-09T07:00:00.004000+00:00","timestamp":1783580400004000,"timestamp_desc":"Content Modification Time","data_type":"postgresql:application_log:entry","parser":"","host":"","path":"","offset":0,"sha256":"","pid":7,"username":"u","database":"d","severity":"LOG","action":"query","query":"select 1"}`},
+	},
+	{
 		Format: "postgresql", Name: "/p.log", Text: "2026-03-09 09:00:00.004 UTC [7] u@d LOG:  duration: 12.4 ms  execute s1: select 1\n2026-03-09 09:00:00.004 UTC [7] u@d LOG:  duration: 12.4 ms  parse <unnamed>: select 2\n",
 		Want: []string{`"duration":"12.4","statement_name":"s1","query":"select 1"`, `"duration":"12.4","query":"select 2"`},
 	},

@@ -94,8 +94,8 @@ func stampAt(s string) (dates.Stamp, int) {
 	return shortFull(s)
 }
 
-// shortFull reads "Fri 2026-11-20 09:00:00 CET", as journalctl -o short-full writes. The zone's letters have no one meaning but
-// that of the host's own.
+// shortFull reads "Fri 2026-11-20 09:00:00 CET", as journalctl -o short-full writes. Letters of a zone that have more than
+// one meaning have that of the host's own.
 func shortFull(s string) (dates.Stamp, int) {
 	st, n := dates.ISO(s[4:])
 	if n == 0 || strings.IndexByte("MTWFS", s[0]) < 0 {

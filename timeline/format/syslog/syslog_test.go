@@ -84,7 +84,8 @@ func TestDialects(t *testing.T) {
 		{"2024-12-05T10:11:12-0130 h x: y", `"datetime":"2024-12-05T11:41:12.000000+00:00"`},
 		{"Thu 2024-12-05 10:11:12 CET h sshd[1]: y", `"datetime":"2024-12-05T09:11:12.000000+00:00"`},
 		{"Thu 2024-12-05 10:11:12.5 UTC h sshd[1]: y", `"datetime":"2024-12-05T10:11:12.500000+00:00"`},
-		{"Thu 2024-12-05 10:11:12 CET h sshd[1]: y", `"hostname":"h","reporter":"sshd","pid":1,"body":"y","zone_assumed":"Europe/Oslo"}`},
+		{"Thu 2024-12-05 10:11:12 CET h sshd[1]: y", `"hostname":"h","reporter":"sshd","pid":1,"body":"y"}`},
+		{"Thu 2024-12-05 10:11:12 EST h sshd[1]: y", `"hostname":"h","reporter":"sshd","pid":1,"body":"y","zone_assumed":"Europe/Oslo"}`},
 		{"2024-12-05T10:11:12 h x: y", `"body":"y","zone_assumed":"Europe/Oslo"}`},
 		{
 			`<165>1 2003-10-11T22:14:15.003Z mymachine.example.com evntslog - ID47 [exampleSDID@32473 iut="3" e="a]\"b"][x y="z"] ` + "\ufeffAn event",
