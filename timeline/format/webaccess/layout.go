@@ -323,6 +323,9 @@ func (r *reading) put(p *part, v string) {
 	case took:
 		r.Took(v, p.unit)
 	case text:
+		if first, _, several := strings.Cut(v, ","); several && p.slot == web.Address { // with whom proxies say they asked for
+			r.Values[web.Forwarded], v = v, first
+		}
 		if p.slot != web.None && r.Values[p.slot] == "" {
 			r.Values[p.slot] = v
 		}

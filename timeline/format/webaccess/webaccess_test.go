@@ -98,7 +98,7 @@ var cases = []textlogtest.Case{
 	{
 		Format: "bitbucket_access", Name: "atlassian-bitbucket-access.log",
 		Text: `192.0.2.7,10.0.0.1 | https | o@9K7Z3NNx6x3112x1 | eve | 2026-03-09 09:00:00,838 | "GET /git/x.git/info/refs HTTP/1.1" | "" "git/1.7.4.1" | 200 | 13 | 5 | refs, cache:hit | 101 | tmpqqw |` + "\n",
-		Want: []string{`"http_request_method":"GET","url":"/git/x.git/info/refs","http_version":"HTTP/1.1","http_response_code":200`},
+		Want: []string{`"ip_address":"192.0.2.7","username":"eve","http_request_method":"GET","url":"/git/x.git/info/refs","http_version":"HTTP/1.1","http_response_code":200,"bytes_sent":5,"bytes_received":13,"http_request_user_agent":"git/1.7.4.1","x_forwarded_for":"192.0.2.7,10.0.0.1"`},
 	},
 	{
 		Format: "apache_ssl_request", Name: "/var/log/httpd/ssl_request_log",
