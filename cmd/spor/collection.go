@@ -260,10 +260,14 @@ func (c *collection) summary(rep *collect.Report, sent bool, code cli.Code) {
 	f := summaryFacts{
 		Bundle: c.writer.Bundle(), Volumes: c.paths(), words: c.words(), Items: rep.Items, Bytes: rep.Bytes, Gaps: rep.Gaps(),
 		Outcomes: map[artifacts.Status]int{}, Digest: c.digest, Signer: c.signer.Fingerprint, Completion: completion(rep),
-		Abandoned: c.lost, Samples: c.packed.facts(), Sent: sent, Seconds: time.Since(c.began).Seconds(), ExitCode: code,
+		Abandoned: c.lost, Samples: c.packed.facts(), Sent: sent, Seconds: time.Since(c.began).Seconds(), ExitCode: code, streamed: c.streams(),
 	}
+	arrived := c.outbox.arrived()
 	for _, v := range c.volumes {
 		f.Sealed += v.Size
+		if len(arrived[v.Name]) > 0 {
+			f.arrived++
+		}
 	}
 	for o := range rep.Outcomes.All() {
 		f.Outcomes[o.Status]++

@@ -28,20 +28,25 @@ const screenWidth = 76
 var (
 	errClosed  = errors.New("the window was closed, or the input has ended")
 	errPressed = errors.New("Ctrl-C was pressed")
+	errDone    = errors.New("nobody waits for a line any more")
 )
 
 // A console asks a person, line by line. It moves no cursor and has no colours: what reads the screen aloud reads all of it.
+// It reads only when a line is wanted: the console of Windows shows what is typed where its cursor stood when the reading began.
 type console struct {
 	out     io.Writer
+	wanted  chan struct{} // one more line
 	lines   chan string
-	ended   chan struct{} // of the input: a token each time
+	ended   chan struct{} // instead of a line: the input has ended, or on Windows Ctrl-C was pressed
 	signals chan os.Signal
+	reading bool // a line is wanted that has not come
+	cut     bool // the line will not come: Ctrl-C was pressed while it was read, which on Windows ends the reading
 	closed  bool // the window, or the input has ended
 }
 
 // newConsole takes over a terminal, and with it the signals: from here on Ctrl-C asks first.
 func newConsole(s cli.Streams) *console {
-	c := &console{out: s.Out, lines: make(chan string), ended: make(chan struct{}, 1), signals: make(chan os.Signal, 4)}
+	c := &console{out: s.Out, wanted: make(chan struct{}, 1), lines: make(chan string), ended: make(chan struct{}), signals: make(chan os.Signal, 4)}
 	if isLatin1(locale()) {
 		c.out = latin1{s.Out}
 	}
@@ -51,27 +56,20 @@ func newConsole(s cli.Streams) *console {
 	return c
 }
 
-// read gives the lines as they come. On Windows Ctrl-C looks like the end of the input, after which more can come.
+// read gives each line that is wanted, or says that there is none. What of a line is over maxLine is left out.
 func (c *console) read(in io.Reader) {
 	r := bufio.NewReaderSize(in, maxLine)
-	for tries := 0; tries < 3; tries++ {
+	for range c.wanted {
 		line, err := r.ReadSlice('\n')
-		if len(line) > 0 {
-			c.lines <- typed(line)
+		text := typed(line)
+		for errors.Is(err, bufio.ErrBufferFull) {
+			_, err = r.ReadSlice('\n')
 		}
-		switch {
-		case errors.Is(err, bufio.ErrBufferFull), err == nil:
-			tries = -1
+		if err != nil && text == "" {
+			c.ended <- struct{}{}
 			continue
 		}
-		select {
-		case c.ended <- struct{}{}:
-		default: // nobody has taken the last one yet
-		}
-		if runtime.GOOS != "windows" {
-			return
-		}
-		time.Sleep(time.Second)
+		c.lines <- text
 	}
 }
 
@@ -109,23 +107,48 @@ func typed(line []byte) string {
 
 // line waits for one line. A Ctrl-C and the end of the input are errors, and so is the closing of the window.
 func (c *console) line() (string, error) {
-	line, err := c.wait()
+	if c.closed {
+		return "", errClosed
+	}
+	c.want()
+	line, err := c.wait(nil)
 	c.closed = c.closed || errors.Is(err, errClosed)
 	return line, err
 }
 
-func (c *console) wait() (string, error) {
-	select {
-	case line := <-c.lines:
-		return line, nil
-	case s := <-c.signals:
-		return "", pressed(s)
-	case <-c.ended:
-		select { // was it Ctrl-C?
+// want lets a line be read, unless one is waited for already.
+func (c *console) want() {
+	if !c.reading {
+		c.reading = true
+		c.wanted <- struct{}{}
+	}
+}
+
+// wait waits for the line that is wanted, if any, for what comes instead, or for the end of whatever goes on meanwhile.
+func (c *console) wait(done <-chan struct{}) (string, error) {
+	for {
+		select {
+		case line := <-c.lines:
+			c.reading, c.cut = false, false
+			return line, nil
 		case s := <-c.signals:
+			c.cut = runtime.GOOS == "windows" && c.reading
 			return "", pressed(s)
-		case <-time.After(300 * time.Millisecond):
-			return "", errClosed
+		case <-done:
+			return "", errDone
+		case <-c.ended:
+			c.reading = false
+			if c.cut { // by the Ctrl-C that we know of
+				c.cut = false
+				c.want()
+				continue
+			}
+			select { // by one that is on its way?
+			case s := <-c.signals:
+				return "", pressed(s)
+			case <-time.After(300 * time.Millisecond):
+				return "", errClosed
+			}
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"spor/build/kit"
 	"spor/cmd/internal/cli"
 	"spor/cmd/spor/internal/interview"
+	"spor/package/seal"
 	"spor/report/incident"
 )
 
@@ -70,11 +71,34 @@ func (g *guide) ending(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
+	hint := e.Hint
 	if e.Err != nil {
-		g.say("\n" + interview.Fill(g.words.Error, e.Err.Error()))
+		said := g.inWords(e)
+		if said != e.Err.Error() { // the hint is for administrators
+			hint = ""
+		}
+		g.say("\n" + interview.Fill(g.words.Error, said))
 		g.whom()
 	}
-	return cli.Fail(e.Code, e.Hint, nil)
+	return cli.Fail(e.Code, hint, nil)
+}
+
+// inWords says in the person's language what went wrong where it is known, else as the error has it: for whoever is asked.
+func (g *guide) inWords(e *cli.Error) string {
+	notes := g.words.Notes
+	switch t, known := troubleOf(e.Err); {
+	case e.Code == cli.Running:
+		return notes["running"]
+	case errors.Is(e.Err, errStream):
+		return notes["stream"]
+	case errors.Is(e.Err, kit.ErrExpired):
+		return notes["expired"]
+	case errors.Is(e.Err, kit.ErrNotKit), errors.Is(e.Err, kit.ErrUnsigned), errors.Is(e.Err, seal.ErrSignature):
+		return notes["altered"]
+	case known && e.Code == cli.Failed && len(g.job.outs) > 0:
+		return interview.Fill(notes[t.key], g.job.outs[len(g.job.outs)-1])
+	}
+	return e.Err.Error()
 }
 
 // errLeft is a person who went away before anything was begun.
@@ -124,16 +148,16 @@ func (g *guide) alone() error {
 	return nil
 }
 
-// refused says that nothing was touched, and whom to ask. The error itself is in English, for whoever is asked.
+// refused says that nothing was touched, and whom to ask.
 func (g *guide) refused(err error) error {
-	g.say("\n" + interview.Fill(g.words.Error, err.Error()))
+	var e *cli.Error
+	if !errors.As(err, &e) {
+		e = &cli.Error{Code: cli.Usage, Err: err}
+	}
+	g.say("\n" + interview.Fill(g.words.Error, g.inWords(e)))
 	g.say(g.words.NothingTouched)
 	g.whom()
-	var e *cli.Error
-	if errors.As(err, &e) {
-		return cli.Fail(e.Code, "", nil)
-	}
-	return cli.Fail(cli.Usage, "", nil)
+	return cli.Fail(e.Code, "", nil)
 }
 
 // nothing ends a run that has not begun.
@@ -422,13 +446,13 @@ func (g *guide) keep(ctx context.Context, v *interview.Interview) error {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	cancel(cli.ErrInterrupted)
 	g.job.warnings = nil
-	return g.run(ctx, v, &telling{words: g.words, contact: g.contact, formOnly: true})
+	return g.run(ctx, v, &telling{words: g.words, contact: g.contact, streams: g.opts.stream, formOnly: true})
 }
 
 // collect is the collection, with somebody watching who may stop it.
 func (g *guide) collect(ctx context.Context, v *interview.Interview) error {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	t := &telling{words: g.words, contact: g.contact}
+	t := &telling{words: g.words, contact: g.contact, streams: g.opts.stream}
 	done := make(chan struct{})
 	gone := make(chan struct{})
 	go func() {
@@ -467,47 +491,52 @@ const again = 3 * time.Second
 // watch waits for Ctrl-C and for the closing of the window. The first Ctrl-C asks, and the collection goes on meanwhile.
 func (g *guide) watch(t *telling, cancel context.CancelCauseFunc, done <-chan struct{}) {
 	asked := false
-	var stopped time.Time
-	stop := func() {
-		stopped = time.Now()
-		g.job.view.tell(func() {
-			t.paused = false
-			g.say(g.words.Stopping)
-		})
-		cancel(cli.ErrInterrupted)
-	}
 	for {
-		select {
-		case <-done:
+		text, err := g.wait(done)
+		switch {
+		case errors.Is(err, errDone):
 			return
-		case s := <-g.signals:
-			switch {
-			case !stopped.IsZero():
-				if time.Since(stopped) > again {
-					os.Exit(int(cli.Interrupted))
-				}
-			case s != os.Interrupt || asked:
-				stop()
-			default:
-				asked = true
-				g.job.view.tell(func() {
-					t.paused = true
-					g.say(g.words.StopCollecting)
-				})
-			}
-		case text := <-g.lines:
-			if !asked || !stopped.IsZero() {
-				continue
-			}
-			if asked = false; interview.Yes(text) {
-				stop()
-				continue
-			}
+		case err == nil && !interview.Yes(text):
+			asked = false
 			g.job.view.tell(func() {
 				t.paused = false
 				g.say(g.words.GoingOn)
 			})
+		case errors.Is(err, errPressed) && !asked:
+			asked = true
+			g.job.view.tell(func() {
+				t.paused = true
+				if t.streams || g.job.view.source != "" {
+					g.say(g.words.StopCollecting)
+				} else {
+					g.say(g.words.StopSending)
+				}
+			})
+			g.want()
+		default:
+			g.closed = g.closed || errors.Is(err, errClosed)
+			g.job.view.tell(func() {
+				t.paused = false
+				g.say(g.words.Stopping)
+			})
+			cancel(cli.ErrInterrupted)
+			g.insist(done)
+			return
 		}
+	}
+}
+
+// insist ends the program at once where somebody wants it a second time, and not by the same press.
+func (g *guide) insist(done <-chan struct{}) {
+	for stopped := time.Now(); ; {
+		_, err := g.wait(done)
+		switch {
+		case errors.Is(err, errDone):
+			return
+		case err != nil && time.Since(stopped) > again:
+			os.Exit(int(cli.Interrupted))
+		}
+		g.closed = g.closed || errors.Is(err, errClosed)
 	}
 }
 

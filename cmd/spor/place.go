@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"spor/cmd/internal/cli"
+	"spor/cmd/spor/internal/interview"
 	"spor/package/bundle"
 	"spor/timeline"
 	"spor/upload"
@@ -174,14 +175,14 @@ func (v *placed) Commit() error {
 func (v *placed) Abort() error { return v.do(v.written, v.volume.Abort) }
 
 // A trouble is what a failing disk means to a person, and the next step.
-type trouble struct{ what, hint string }
+type trouble struct{ key, what, hint string } // the key is that of the words for who is led
 
 var (
-	diskFull = trouble{"the disk of %s is full", "make room, or run again with --out on a larger disk; a second --out is used when the first fails"}
-	tooLarge = trouble{"%s cannot hold files this large", "run again with --volume-size 2GiB"}
-	readOnly = trouble{"%s is read-only", "is there a lock on the stick? Name another folder with --out"}
-	silent   = trouble{"%s", "connect the network folder again or plug the disk in anew, or run again with another --out; --disk-timeout says how long is waited"}
-	diskGone = trouble{"%s is gone", "plug the disk in or connect the network folder again, or run again with another --out"}
+	diskFull = trouble{"full", "the disk of %s is full", "make room, or run again with --out on a larger disk; a second --out is used when the first fails"}
+	tooLarge = trouble{"large", "%s cannot hold files this large", "run again with --volume-size 2GiB"}
+	readOnly = trouble{"readonly", "%s is read-only", "is there a lock on the stick? Name another folder with --out"}
+	silent   = trouble{"silent", "%s", "connect the network folder again or plug the disk in anew, or run again with another --out; --disk-timeout says how long is waited"}
+	diskGone = trouble{"gone", "%s is gone", "plug the disk in or connect the network folder again, or run again with another --out"}
 )
 
 // explain says in words why a folder cannot be written to, and what to do. Of an error that it does not know it says
@@ -226,14 +227,19 @@ func (j *job) volumeFor(p *place) (size int64, notes []string) {
 func (j *job) volumeOn(folder string, d disk) (size int64, notes []string) {
 	size = int64(j.opts.volumeSize)
 	if d.fat && size > maxFAT {
-		size = maxFAT
-		notes = append(notes, folder+" is FAT, which holds no file of 4 GiB: volumes are made smaller")
+		if size = maxFAT; !j.view.led() {
+			notes = append(notes, folder+" is FAT, which holds no file of 4 GiB: volumes are made smaller")
+		}
 	}
 	need := int64(littleRoom)
 	if j.opts.maxTotal > 0 {
 		need = min(need, int64(j.opts.maxTotal))
 	}
-	if d.free >= 0 && d.free < need {
+	switch {
+	case d.free < 0 || d.free >= need:
+	case j.view.led():
+		notes = append(notes, interview.Fill(j.view.telling.words.Notes["little"], cli.Bytes(d.free), folder))
+	default:
 		notes = append(notes, fmt.Sprintf("only %s are free in %s; a second --out is used when it is full", cli.Bytes(d.free), folder))
 	}
 	if d.system && j.host.Live && !j.view.led() { // who is led was told before

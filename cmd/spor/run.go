@@ -20,10 +20,13 @@ import (
 // An abandoned bundle is one whose destination failed while it was written. Its finished volumes are as good as any.
 type abandoned struct {
 	Bundle  string   `json:"bundle"`
-	At      string   `json:"at"` // a folder, or "the stream"
+	At      string   `json:"at"` // a folder, or theStream
 	Volumes []string `json:"volumes"`
 	Reason  string   `json:"reason"`
 }
+
+// theStream is where a bundle goes that lies in no folder.
+const theStream = "the stream"
 
 func (a abandoned) String() string {
 	kept := "no volume of it was finished"
@@ -62,8 +65,14 @@ func (j *job) run(ctx context.Context) error {
 		}
 		lost = c.abandon(err)
 		_, said := c.explain(err)
-		j.view.warn("%v", said)
-		j.view.warn("everything is collected anew into %s", places[n+1])
+		switch t, known := troubleOf(err); {
+		case c.streams() && j.view.led(): // was told when it was not sent
+		case known && !c.streams():
+			j.view.note(t.key, said.Error(), folder)
+		default:
+			j.view.warn("%v", said)
+		}
+		j.view.note("anew", "everything is collected anew into "+places[n+1], places[n+1])
 	}
 	return nil
 }
@@ -84,7 +93,7 @@ func (c *collection) attempt(ctx context.Context) (*collect.Report, error) {
 	if c.streams() { // what an interrupted run has taken is nowhere but in memory: it is still sent
 		sending = context.WithoutCancel(ctx)
 		defer context.AfterFunc(ctx, func() {
-			c.view.warn("what was taken up to here is still being sent; interrupt once more to end at once")
+			c.view.note("still", "what was taken up to here is still being sent; interrupt once more to end at once")
 		})()
 	}
 	sending, c.stop = context.WithCancelCause(sending)
@@ -149,7 +158,7 @@ func (c *collection) abandon(err error) []abandoned {
 	_ = c.writer.Abort() // the place has failed; what it says now is no news
 	c.sorter.Close()
 	return append(slices.Clip(c.lost), abandoned{
-		Bundle: c.writer.Bundle(), At: cmp.Or(c.out, "the stream"), Volumes: c.finished(), Reason: err.Error(),
+		Bundle: c.writer.Bundle(), At: cmp.Or(c.out, theStream), Volumes: c.finished(), Reason: err.Error(),
 	})
 }
 
@@ -199,6 +208,9 @@ func (c *collection) broken(err error) error {
 	c.outbox.close()
 	c.outbox.wait()
 	defer c.stop(nil)
+	if c.view.led() && !c.streams() {
+		c.view.note("torn", "", c.out)
+	}
 	switch done := c.finished(); {
 	case !c.streams():
 		hint += "; spor-desk open --recover reads what was written up to here: " + filepath.Join(c.out, c.base+".*")

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -19,6 +22,8 @@ type telling struct {
 	words    *interview.Words
 	contact  kit.Contact
 	formOnly bool // nothing but the form is sealed
+	streams  bool // what is collected waits until it is sent
+	waits    bool // for a receiver that does not answer
 	paused   bool // a question stands on the screen
 	root     bool
 	began    time.Time
@@ -34,6 +39,59 @@ func (t *telling) say(w io.Writer, text string) {
 }
 
 func (t *telling) warn(w io.Writer, text string) { t.say(w, interview.Fill(t.words.Warning, text)) }
+
+// note says one of the notes.
+func (t *telling) note(w io.Writer, key string, values ...string) {
+	t.warn(w, interview.Fill(t.words.Notes[key], values...))
+}
+
+// reason says why in the person's language where that is known, else as it is.
+func (t *telling) reason(text, key string) string { return cmp.Or(t.words.Reasons[key], text) }
+
+// unsentKey is the key of the reason why something was not sent; empty: the error says it best.
+func unsentKey(err error) string {
+	for _, known := range []struct {
+		err error
+		key string
+	}{
+		{upload.ErrUnreachable, "unreachable"},
+		{upload.ErrUnauthorized, "unauthorized"},
+		{upload.ErrCertificate, "certificate"},
+		{upload.ErrQuota, "quota"},
+		{upload.ErrIntegrity, "integrity"},
+		{context.Canceled, "stopped"},
+		{cli.ErrInterrupted, "stopped"},
+	} {
+		if errors.Is(err, known.err) {
+			return known.key
+		}
+	}
+	return ""
+}
+
+// gapKey is the key of the reason of an outcome, by what the engine and the systems say most often; empty: another one.
+func gapKey(reason string) string {
+	reason = strings.ToLower(reason)
+	for _, known := range [][2]string{
+		{"time limit", "time"},
+		{"does not answer", "time"},
+		{"size limit", "size"},
+		{"interrupted", "stopped"},
+		{"walk ended", "stopped"},
+		{"denied", "denied"},
+		{"not permitted", "denied"},
+		{"used by another process", "busy"},
+		{"sharing violation", "busy"},
+		{"nothing is there", "absent"},
+		{"no such file", "absent"},
+		{"cannot find the", "absent"},
+	} {
+		if strings.Contains(reason, known[0]) {
+			return known[1]
+		}
+	}
+	return ""
+}
 
 func (t *telling) start(w io.Writer, f startFacts) {
 	t.root, t.total, t.begun, t.began = f.Root, f.Sources, 0, time.Now()
@@ -54,8 +112,10 @@ func (t *telling) progress(v *view, now time.Time) {
 	v.lastLine = now
 	line := ""
 	switch {
+	case t.waits && (t.streams || v.source == ""):
+		line = v.sending
 	case v.source != "":
-		line = interview.Fill(t.words.Progress, strconv.Itoa(t.begun), strconv.Itoa(t.total), v.source, cli.Bytes(v.bytes)) + ", " + t.left(now)
+		line = interview.Fill(t.words.Progress, strconv.Itoa(t.begun), strconv.Itoa(t.total), v.source, t.bytes(v.bytes)) + ", " + t.left(now)
 	case v.sending != "":
 		line = v.sending
 	default:
@@ -71,14 +131,34 @@ func (t *telling) progress(v *view, now time.Time) {
 	v.width = len(runes)
 }
 
+// bytes writes a number of bytes as the language does.
+func (t *telling) bytes(n int64) string {
+	if t.words.Lang == "en" {
+		return cli.Bytes(n)
+	}
+	return strings.Replace(cli.Bytes(n), ".", ",", 1)
+}
+
+// took writes a time in seconds as all of our languages do.
+func took(seconds int) string {
+	switch n := strconv.Itoa; {
+	case seconds < 60:
+		return n(seconds) + " s"
+	case seconds < 3600:
+		return n(seconds/60) + " min " + n(seconds%60) + " s"
+	default:
+		return n(seconds/3600) + " h " + n(seconds%3600/60) + " min"
+	}
+}
+
 // sending says how much of a volume has arrived.
 func (t *telling) sending(p upload.Progress) string {
 	if p.Phase == upload.Waiting {
 		return t.words.Waiting
 	}
-	done := cli.Bytes(p.Done)
+	done := t.bytes(p.Done)
 	if p.Size > 0 {
-		done += " / " + cli.Bytes(p.Size)
+		done += " / " + t.bytes(p.Size)
 	}
 	return interview.Fill(t.words.Sending, done)
 }
@@ -115,13 +195,19 @@ func (t *telling) end(w io.Writer, f summaryFacts) {
 		say(words.Done)
 	}
 	if !t.formOnly {
-		say(interview.Fill(words.Taken, strconv.Itoa(f.Items), cli.Bytes(f.Bytes), (time.Duration(f.Seconds) * time.Second).String()))
+		say(interview.Fill(words.Taken, strconv.Itoa(f.Items), t.bytes(f.Bytes), took(int(f.Seconds))))
 		t.gaps(w, f)
 	}
 	for _, a := range f.Abandoned {
-		t.warn(w, a.String())
+		if len(a.Volumes) > 0 && a.At != theStream {
+			t.note(w, "torn", a.At)
+		}
 	}
-	if len(f.Volumes) > 0 {
+	switch {
+	case len(f.Volumes) == 0:
+	case f.streamed:
+		say(words.Streamed)
+	default:
 		say(words.Lies)
 	}
 	for _, name := range f.words { // not broken: it is copied
@@ -130,7 +216,10 @@ func (t *telling) end(w io.Writer, f summaryFacts) {
 	switch {
 	case f.Sent:
 		say(words.Arrived)
-	case f.ExitCode == cli.NotSent:
+	case f.ExitCode != cli.NotSent:
+	case f.arrived > 0:
+		say(interview.Fill(words.SomeArrived, strconv.Itoa(len(f.Volumes)), strconv.Itoa(f.arrived)) + " " + words.NotArrived)
+	default:
 		say(words.NotArrived)
 	}
 	fmt.Fprintln(w)
@@ -140,7 +229,7 @@ func (t *telling) end(w io.Writer, f summaryFacts) {
 		say("  " + cli.Groups(one[1]))
 	}
 	fmt.Fprintln(w)
-	t.next(w, f.Sent)
+	t.next(w, f)
 }
 
 // gaps names what is missing.
@@ -159,8 +248,8 @@ func (t *telling) gaps(w io.Writer, f summaryFacts) {
 		if g.Path != "" {
 			line += ", " + g.Path.String()
 		}
-		if g.Status == artifacts.Failed || g.Status == artifacts.Truncated {
-			line += " (" + g.Reason + ")"
+		if g.Reason != "" && g.Status != artifacts.Absent && g.Status != artifacts.Denied {
+			line += " (" + t.reason(g.Reason, gapKey(g.Reason)) + ")"
 		}
 		t.say(w, line)
 	}
@@ -170,7 +259,7 @@ func (t *telling) gaps(w io.Writer, f summaryFacts) {
 }
 
 // next says whom to call and what to do.
-func (t *telling) next(w io.Writer, sent bool) {
+func (t *telling) next(w io.Writer, f summaryFacts) {
 	var whom []string
 	for _, s := range []string{t.contact.Name, t.contact.Phone, t.contact.Mail} {
 		if s != "" {
@@ -182,9 +271,11 @@ func (t *telling) next(w io.Writer, sent bool) {
 	}
 	t.say(w, t.words.Next)
 	t.say(w, t.words.Advice)
-	if sent {
+	switch {
+	case f.streamed: // there is nothing to keep
+	case f.Sent:
 		t.say(w, t.words.AdviceSent)
-	} else {
+	default:
 		t.say(w, t.words.AdviceHand)
 	}
 }

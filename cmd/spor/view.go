@@ -80,6 +80,18 @@ func (v *view) warn(format string, args ...any) {
 	fmt.Fprintf(v.err, "spor: warning: "+format+"\n", args...)
 }
 
+// note warns of what a person who is led is told in their own language: the key and the values are those of the words.
+func (v *view) note(key, english string, values ...string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.clear()
+	if v.telling != nil {
+		v.telling.note(v.err, key, values...)
+		return
+	}
+	fmt.Fprintf(v.err, "spor: warning: %s\n", english)
+}
+
 func (v *view) clear() {
 	if v.width > 0 {
 		fmt.Fprintf(v.err, "\r%s\r", strings.Repeat(" ", v.width))
@@ -236,7 +248,7 @@ func (v *view) uploading(to string) func(upload.Progress) {
 		}
 		switch recent := now.Sub(v.lastSend) < plainEvery; {
 		case v.telling != nil:
-			v.sending = v.telling.sending(p)
+			v.sending, v.telling.waits = v.telling.sending(p), p.Phase == upload.Waiting
 			v.progress()
 			return
 		case p.Phase == upload.Waiting && !v.mode.json:
@@ -277,6 +289,9 @@ func (v *view) sent(to string, r upload.Result) {
 			f["receipt"] = r.Receipt
 		}
 		v.emit("upload", f)
+	case v.telling != nil:
+		v.clear()
+		v.telling.note(v.err, "unsent", r.Object.Name, v.telling.reason(r.Err.Error(), unsentKey(r.Err)))
 	case r.Err != nil:
 		v.clear()
 		fmt.Fprintf(v.err, "spor: warning: %s was not sent: %v\n", r.Object.Name, r.Err)
@@ -303,7 +318,9 @@ type summaryFacts struct {
 	Seconds    float64                  `json:"seconds"`
 	ExitCode   cli.Code                 `json:"exit_code"`
 
-	words []string // the volumes, for a person
+	words    []string // the volumes, for a person
+	arrived  int      // of the volumes
+	streamed bool     // they are nowhere else
 }
 
 func (v *view) summary(f summaryFacts) {

@@ -21,23 +21,23 @@ type words struct {
 
 var languages = []words{
 	{
-		"is", "Söfnun gagna af tölvu sem orðið hefur fyrir atviki", "Mál", "Hafið kveikt á tölvunni. Ekki endurræsa hana, ekki eyða neinu og ekki keyra hreinsun.", "Hafið samband", "Gildir til",
+		"is", "Gagnasöfnun af tölvu eftir öryggisatvik", "Mál", "Hafið áfram kveikt á tölvunni. Endurræsið hana ekki, eyðið engu og keyrið enga hreinsun.", "Hafið samband", "Gildir til",
 		[]string{
 			"Afritið þessa möppu á minnislykil, setjið hann í tölvuna og opnið möppuna þar.",
-			"Windows: hægrismellið á {windows} og veljið „Keyra sem stjórnandi“. Linux: sudo ./{linux} collect",
-			"Forritið les gögn en breytir sem minnstu. Allt er dulritað áður en það er skrifað; aðeins viðtakandinn getur opnað það.",
-			"Í lokin birtast undirritunarlykill (signer) og samtala (digest). Lesið fyrstu og síðustu fjóra stafina upp í símann.",
-			"Ef sending tókst ekki: geymið .pgp-skrárnar og keyrið spor upload síðar.",
+			"Windows: hægrismellið á {windows} og veljið „Keyra sem stjórnandi“. Linux: sudo ./{linux}",
+			"Forritið spyr nokkurra spurninga, sem sleppa má, og safnar síðan gögnum. Það breytir sem minnstu. Allt er dulritað áður en það er skrifað; aðeins viðtakandinn getur opnað það.",
+			"Í lokin birtast undirritunarlykill (signer) og samtala (digest). Hringið og lesið upp fyrstu og síðustu fjóra stafina í hvoru fyrir sig.",
+			"Ef sendingin tókst ekki: geymið .pgp-skrárnar vel og sendið þær síðar með spor upload.",
 		},
-		"Gögnin eru send beint yfir netið og ekkert er skrifað á diska tölvunnar: hafið hana nettengda. Ef sending tekst ekki: hafið samband, eða keyrið aftur með --out og heiti möppu á minnislykli.",
+		"Gögnin eru send beint yfir netið og ekkert er skrifað á diska tölvunnar: hafið hana nettengda. Ef sendingin tekst ekki: hafið samband, eða keyrið aftur með --out og heiti möppu á minnislykli.",
 	},
 	{
 		"nb", "Innsamling av spor fra en rammet maskin", "Sak", "La maskinen stå på. Ikke start den på nytt, slett ingenting og kjør ingen opprydding.", "Kontakt", "Gjelder til",
 		[]string{
 			"Kopier denne mappen til en minnepinne, sett den i maskinen og åpne mappen der.",
-			"Windows: høyreklikk på {windows} og velg «Kjør som administrator». Linux: sudo ./{linux} collect",
-			"Programmet leser og endrer så lite som mulig. Alt blir kryptert før det skrives; bare mottakeren kan åpne det.",
-			"Til slutt vises en signaturnøkkel (signer) og en kontrollsum (digest). Les de fire første og fire siste tegnene opp på telefonen.",
+			"Windows: høyreklikk på {windows} og velg «Kjør som administrator». Linux: sudo ./{linux}",
+			"Programmet stiller noen spørsmål, som du kan hoppe over, og samler deretter inn spor. Det endrer så lite som mulig. Alt blir kryptert før det skrives; bare mottakeren kan åpne det.",
+			"Til slutt vises en signaturnøkkel (signer) og en kontrollsum (digest). Ring og les opp de fire første og de fire siste tegnene i begge.",
 			"Hvis sendingen ikke lyktes: ta vare på .pgp-filene og kjør spor upload senere.",
 		},
 		"Sporene sendes rett over nettet, og ingenting skrives til maskinens disker: la den være på nett. Hvis sendingen ikke lykkes: ta kontakt, eller kjør igjen med --out og en mappe på en minnepinne.",
@@ -46,9 +46,9 @@ var languages = []words{
 		"en", "Collecting evidence from an affected machine", "Case", "Leave the machine on. Do not restart it, delete nothing, run no clean-up.", "Contact", "Valid until",
 		[]string{
 			"Copy this folder to a USB stick, put it into the machine and open the folder there.",
-			"Windows: right-click {windows} and choose “Run as administrator”. Linux: sudo ./{linux} collect",
-			"The program reads and changes as little as it can. All is encrypted before it is written; only the recipient can open it.",
-			"At the end it shows a signer and a digest. Read the first and last four characters of each out over the phone.",
+			"Windows: right-click {windows} and choose “Run as administrator”. Linux: sudo ./{linux}",
+			"The program asks some questions, which may be skipped, and then collects. It changes as little as it can. All is encrypted before it is written; only the recipient can open it.",
+			"At the end it shows a signer and a digest. Call and read out the first and the last four characters of each.",
 			"If sending did not work: keep the .pgp files and run spor upload later.",
 		},
 		"The evidence is sent straight over the network and nothing is written to the machine's disks: keep it connected. If sending does not work: call us, or run again with --out and a folder on a USB stick.",

@@ -45,14 +45,18 @@ type Words struct {
 	// On the way.
 	Collecting, Progress, Left, LastSource, Finishing, Sending, Waiting string
 	Stop, StopCollecting, GoingOn, Stopping                             string
-	Kept                                                                string
+	StopSending, Kept                                                   string
+	Notes                                                               map[string]string // of what goes wrong, by a key of the caller's
 
 	// At the end.
 	Done, Interrupted              string
 	Taken, Complete, Gaps, MoreOf  string
 	Why                            map[string]string // by status of an outcome
+	Reasons                        map[string]string // of outcomes, by a key of the caller's
 	Denied                         string
-	Lies, Arrived, NotArrived      string
+	Lies, Streamed                 string
+	Arrived, SomeArrived           string
+	NotArrived                     string
 	ReadOut, Signer, Digest        string
 	Contact, Next                  string
 	Advice, AdviceHand, AdviceSent string
