@@ -31,7 +31,6 @@ import (
 	"time"
 
 	"github.com/tus/tusd/v2/pkg/handler"
-	"github.com/tus/tusd/v2/pkg/memorylocker"
 	tusdlog "golang.org/x/exp/slog"
 )
 
@@ -117,7 +116,7 @@ func New(opts Options) (*Server, error) {
 	s.close = sync.OnceValue(st.close)
 	composer := handler.NewStoreComposer()
 	composer.UseCore(st)
-	composer.UseLocker(memorylocker.New()) // a request for an upload ends the older one, which may hang on a dead line
+	composer.UseLocker(st.locks)
 	s.tus, err = handler.NewUnroutedHandler(handler.Config{
 		StoreComposer:                    composer,
 		BasePath:                         basePath,

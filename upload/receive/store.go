@@ -73,6 +73,7 @@ type store struct {
 	root   *os.Root
 	lock   *os.File
 	audit  *os.File
+	locks  *locks
 	name   string // of the receiver
 	limits Limits
 	log    *slog.Logger
@@ -97,7 +98,7 @@ func openStore(ctx context.Context, opts Options) (s *store, err error) {
 		return nil, err
 	}
 	s = &store{
-		root: root, name: opts.Name, limits: opts.Limits, log: opts.Log, ctx: ctx,
+		root: root, locks: newLocks(), name: opts.Name, limits: opts.Limits, log: opts.Log, ctx: ctx,
 		hashes: make(chan struct{}, 2), byID: map[string]*entry{},
 	}
 	if err := s.open(); err != nil {
@@ -507,6 +508,7 @@ func (u *file) WriteChunk(_ context.Context, offset int64, src io.Reader) (int64
 		return 0, handler.ErrServerShutdown
 	}
 	defer u.s.idle.Done()
+	u.s.locks.reading(u.rec.ID)
 	f, err := u.s.root.OpenFile(u.rec.part(), os.O_WRONLY, 0)
 	if err != nil {
 		return 0, err
