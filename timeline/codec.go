@@ -16,35 +16,53 @@ import (
 var errCodec = errors.New("event cannot be decoded")
 
 // A record is an event as the sorter holds it; it is written nowhere but to a sealed spill file of the same process, so
-// it has no version:
+// it has no version: a key, and data:
 //
-//	 0  microseconds since 1970, big-endian, its sign turned so that bytes compare as times do
-//	 8  nanoseconds beyond, big-endian
-//	10  number of the source
-//	14  offset in the file
-//	22  flags
-//	23  other sources of the same event: how many, then their numbers, all as uvarint
-//	    where flagOwn is set, the source: SHA-256, and as uvarint how long the path is that the message begins with. What
-//	    it shares with others, host and parser, the numbered one has
-//	    the content: shape, message, values of the fields; of a shape that is kept, texts are as words.append has them
+//	0  nanoseconds beyond the key, big-endian
+//	2  flags
+//	3  number of the source, as uvarint; offset in the file, as varint
+//	   other sources of the same event: how many, then their numbers, all as uvarint
+//	   where flagOwn is set, the source: SHA-256, and as uvarint how long the path is that the message begins with. What
+//	   it shares with others, host and parser, the numbered one has
+//	   the content: shape, message, values of the fields; of a shape that is kept, texts are as lexicon.append has them
 //
 // Two records tell the same if host, time and content are the same.
-type record []byte
+type record struct {
+	key  uint64 // microseconds since 1970, the sign turned so that it orders as times do
+	data []byte
+}
 
 const (
-	recordHead    = 23
+	recordHead    = 3
 	flagRecovered = 1
 	flagUntimed   = 2
 	flagOwn       = 4
 )
 
-func (r record) key() uint64    { return binary.BigEndian.Uint64(r) }
-func (r record) source() uint32 { return binary.LittleEndian.Uint32(r[10:]) }
-func (r record) offset() int64  { return int64(binary.LittleEndian.Uint64(r[14:])) }
+func (r record) nanos() uint16 { return binary.BigEndian.Uint16(r.data) }
+func (r record) flags() byte   { return r.data[2] }
+
+func (r record) source() uint32 {
+	n, _ := binary.Uvarint(r.data[recordHead:])
+	return uint32(n)
+}
+
+func (r record) offset() int64 {
+	_, k := binary.Uvarint(r.data[recordHead:])
+	n, _ := binary.Varint(r.data[recordHead+k:])
+	return n
+}
+
+// others is what stands behind the offset.
+func (r record) others() []byte {
+	_, k := binary.Uvarint(r.data[recordHead:])
+	_, n := binary.Uvarint(r.data[recordHead+k:])
+	return r.data[recordHead+k+n:]
+}
 
 // place is what stands before the content.
 func (r record) place() []byte {
-	b := r[recordHead:]
+	b := r.others()
 	n, k := binary.Uvarint(b)
 	for b = b[k:]; n > 0; n-- {
 		_, k := binary.Uvarint(b)
@@ -56,7 +74,7 @@ func (r record) place() []byte {
 // content is what the event says.
 func (r record) content() []byte {
 	b := r.place()
-	if r[22]&flagOwn != 0 {
+	if r.flags()&flagOwn != 0 {
 		_, k := binary.Uvarint(b[len(Digest{}):])
 		b = b[len(Digest{})+k:]
 	}
@@ -65,7 +83,7 @@ func (r record) content() []byte {
 
 // ownPath is the path of a record that carries its source; false: it does not.
 func (r record) ownPath() ([]byte, bool) {
-	if r[22]&flagOwn == 0 {
+	if r.flags()&flagOwn == 0 {
 		return nil, false
 	}
 	b := r.place()[len(Digest{}):]
@@ -75,14 +93,14 @@ func (r record) ownPath() ([]byte, bool) {
 	return b[k+shape+message:][:n], true
 }
 
-// alsoIn gives the record with other sources, in b.
+// alsoIn gives the record with other sources; its data are made in b.
 func (r record) alsoIn(b []byte, others []uint32) record {
-	b = append(b, r[:recordHead]...)
+	b = append(b, r.data[:len(r.data)-len(r.others())]...)
 	b = binary.AppendUvarint(b, uint64(len(others)))
 	for _, n := range others {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
-	return append(b, r.place()...)
+	return record{r.key, append(b, r.place()...)}
 }
 
 // A codec makes records of events and back.
@@ -222,8 +240,8 @@ func (s *shape) is(e *Event) bool {
 	return true
 }
 
-// append appends the record of an event.
-func (c *codec) append(b []byte, e *Event) []byte {
+// append gives the key of an event's record and appends the data.
+func (c *codec) append(b []byte, e *Event) (key uint64, data []byte) {
 	flags := byte(0)
 	if e.Recovered {
 		flags |= flagRecovered
@@ -243,19 +261,22 @@ func (c *codec) append(b []byte, e *Event) []byte {
 	} else {
 		source = c.sourceNumber(e.Source)
 	}
-	b = binary.BigEndian.AppendUint64(b, uint64(micros)^1<<63)
-	b = binary.BigEndian.AppendUint16(b, uint16(nanos))
-	b = binary.LittleEndian.AppendUint32(b, source)
-	b = binary.LittleEndian.AppendUint64(b, uint64(e.Offset))
-	b = append(b, flags, 0)
+	b = append(binary.BigEndian.AppendUint16(b, uint16(nanos)), flags)
+	b = binary.AppendVarint(binary.AppendUvarint(b, uint64(source)), e.Offset)
+	b = append(b, 0)
 	if own {
 		b = binary.AppendUvarint(append(b, e.Source.SHA256[:]...), uint64(len(e.Source.Path)))
 	}
+	return uint64(micros) ^ 1<<63, c.appendContent(b, e, s, own)
+}
+
+// appendContent appends what the event says. Of one that brings its own path, the message is spelled out: ownPath reads it.
+func (c *codec) appendContent(b []byte, e *Event, s *shape, own bool) []byte {
 	if s == nil {
 		return appendWhole(b, e)
 	}
 	b = binary.AppendUvarint(b, s.number)
-	if own { // ownPath reads it
+	if own {
 		b = appendLetters(b, e.Message)
 	} else {
 		b = c.words.append(b, s, len(s.fields), e.Message)
@@ -362,16 +383,19 @@ func (c *cursor) cut(n uint64) string {
 
 // decode gives the event of a record. Its texts stay; its fields are there until the next is decoded.
 func (c *codec) decode(r record) (e Event, err error) {
-	if len(r) < recordHead || int(r.source()) >= len(c.sources) {
+	if len(r.data) < recordHead {
 		return e, errCodec
 	}
-	micros := int64(r.key() ^ 1<<63)
-	nanos := int64(binary.BigEndian.Uint16(r[8:]))
-	if r[22]&flagUntimed == 0 {
-		e.Time = time.Unix(micros/1e6, micros%1e6*1000+nanos).UTC()
+	micros := int64(r.key ^ 1<<63)
+	if r.flags()&flagUntimed == 0 {
+		e.Time = time.Unix(micros/1e6, micros%1e6*1000+int64(r.nanos())).UTC()
 	}
-	e.Offset, e.Recovered, e.Source = r.offset(), r[22]&flagRecovered != 0, c.sourceAt(uint64(r.source()))
-	p := cursor{s: c.string(r[recordHead:])}
+	p := cursor{s: c.string(r.data), at: recordHead}
+	source := p.uvarint()
+	if source >= uint64(len(c.sources)) {
+		return Event{}, errCodec
+	}
+	e.Offset, e.Recovered, e.Source = p.varint(), r.flags()&flagRecovered != 0, c.sourceAt(source)
 	for n := min(p.uvarint(), uint64(p.left())); n > 0; n-- {
 		i := p.uvarint()
 		if i >= uint64(len(c.sources)) {
@@ -380,7 +404,7 @@ func (c *codec) decode(r record) (e Event, err error) {
 		e.Also = append(e.Also, c.sourceAt(i))
 	}
 	var digest Digest
-	own := r[22]&flagOwn != 0
+	own := r.flags()&flagOwn != 0
 	path := uint64(0)
 	if own {
 		p.at += copy(digest[:], p.s[p.at:])
@@ -407,7 +431,7 @@ func (c *codec) decode(r record) (e Event, err error) {
 	if own {
 		e.Source = c.ownSource(Source{Host: e.Source.Host, Path: artifacts.Path(e.Message[:path]), Parser: e.Source.Parser, SHA256: digest, few: true})
 	}
-	e.place = c.placeOf(r.source(), e.Source)
+	e.place = c.placeOf(uint32(source), e.Source)
 	return e, nil
 }
 
@@ -498,18 +522,24 @@ func (c *codec) placeOf(n uint32, src *Source) *place {
 
 // byContent orders records so that those that tell the same are next to each other, live ones first, then by their place.
 func (c *codec) byContent(a, b record) int {
-	if n := bytes.Compare(a[:10], b[:10]); n != 0 {
+	if n := compareTime(a, b); n != 0 {
 		return n
 	}
 	if n := strings.Compare(c.sources[a.source()].Host, c.sources[b.source()].Host); n != 0 {
 		return n
 	}
-	return cmp.Or(c.compareContent(a.content(), b.content()), cmp.Compare(a[22], b[22]), c.byPlace(a, b))
+	if n := c.compareContent(a.content(), b.content()); n != 0 {
+		return n
+	}
+	if n := cmp.Compare(a.flags(), b.flags()); n != 0 {
+		return n
+	}
+	return c.byPlace(a, b)
 }
 
 // byPlace orders records of the same time as people want them: by host, path and offset.
 func (c *codec) byPlace(a, b record) int {
-	if n := bytes.Compare(a[:10], b[:10]); n != 0 {
+	if n := compareTime(a, b); n != 0 {
 		return n
 	}
 	if a.source() != b.source() {
@@ -523,11 +553,19 @@ func (c *codec) byPlace(a, b record) int {
 	if n := cmp.Compare(a.offset(), b.offset()); n != 0 {
 		return n
 	}
-	if n := cmp.Compare(a.source(), b.source()); n != 0 {
+	if n := cmp.Or(cmp.Compare(a.source(), b.source()), cmp.Compare(a.flags(), b.flags())); n != 0 {
 		return n
 	}
-	x, y := a.content(), b.content()
-	return cmp.Or(bytes.Compare(a[22:len(a)-len(x)], b[22:len(b)-len(y)]), c.compareContent(x, y))
+	v, w, x, y := a.others(), b.others(), a.content(), b.content()
+	return cmp.Or(bytes.Compare(v[:len(v)-len(x)], w[:len(w)-len(y)]), c.compareContent(x, y))
+}
+
+// compareTime orders records by their times.
+func compareTime(a, b record) int {
+	if a.key != b.key {
+		return cmp.Compare(a.key, b.key)
+	}
+	return cmp.Compare(a.nanos(), b.nanos())
 }
 
 func (c *codec) byPath(a, b record) int {
@@ -548,5 +586,5 @@ func (c *codec) byPath(a, b record) int {
 
 // same tells whether records tell the same.
 func (c *codec) same(a, b record) bool {
-	return bytes.Equal(a[:10], b[:10]) && c.sources[a.source()].Host == c.sources[b.source()].Host && c.compareContent(a.content(), b.content()) == 0
+	return compareTime(a, b) == 0 && c.sources[a.source()].Host == c.sources[b.source()].Host && c.compareContent(a.content(), b.content()) == 0
 }

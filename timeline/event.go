@@ -126,7 +126,9 @@ func (f *Field) SetText(name, v string) { f.Name, f.kind, f.num, f.text = name, 
 func (f *Field) SetInt(name string, v int64) { f.Name, f.kind, f.num, f.text = name, intField, v, "" }
 
 // SetUint is Uint in place.
-func (f *Field) SetUint(name string, v uint64) { f.Name, f.kind, f.num, f.text = name, uintField, int64(v), "" }
+func (f *Field) SetUint(name string, v uint64) {
+	f.Name, f.kind, f.num, f.text = name, uintField, int64(v), ""
+}
 
 // Int is a field that holds a signed number.
 func Int(name string, v int64) Field { return Field{Name: name, kind: intField, num: v} }

@@ -101,7 +101,8 @@ func FuzzAppendJSON(f *testing.F) {
 			t.Errorf("message %q came back as %q", message, m)
 		}
 		c := newCodec()
-		back, err := c.decode(c.append(nil, &e))
+		key, data := c.append(nil, &e)
+		back, err := c.decode(record{key, data})
 		if err != nil || back.Source != nil || back.Timed() != e.Timed() || e.Timed() && !back.Time.Equal(e.Time) || back.Offset != offset || !reflect.DeepEqual(back.Fields, e.Fields) {
 			t.Errorf("codec: %v: got %+v, want %+v", err, back, e)
 		}
@@ -113,9 +114,10 @@ func FuzzAppendJSON(f *testing.F) {
 
 func FuzzDecodeEvent(f *testing.F) {
 	c := newCodec()
-	f.Add([]byte(c.append(nil, &Event{Time: at, Message: "m", Fields: []Field{List("l", []string{"a"})}})))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, err := c.decode(b); err != nil && err != errCodec {
+	key, data := c.append(nil, &Event{Time: at, Message: "m", Fields: []Field{List("l", []string{"a"})}})
+	f.Add(key, data)
+	f.Fuzz(func(t *testing.T, key uint64, b []byte) {
+		if _, err := c.decode(record{key, b}); err != nil && err != errCodec {
 			t.Errorf("%x: %v", b, err)
 		}
 	})

@@ -22,8 +22,8 @@ const epoch = "1970-01-01T00:00:00+00:00"
 // Strings that are not UTF-8 come out escaped as artifacts.Path escapes itself, and percent_escaped lists the keys for
 // which that was done; all other strings are exact. The path is always in that form.
 func (e *Event) AppendJSON(b []byte) []byte {
-	w := writer{b: append(b, '{')}
-	w.text("message", e.Message)
+	w := writer{b: append(b, `{"message":`...)}
+	w.value("message", e.Message)
 	w.time(e)
 	w.place(e)
 	if e.Recovered {
@@ -41,8 +41,7 @@ func (e *Event) AppendJSON(b []byte) []byte {
 		})
 	}
 	if ns := e.Time.Nanosecond() % 1000; ns != 0 && e.Timed() {
-		w.key("nanosecond")
-		w.b = strconv.AppendInt(w.b, int64(ns), 10)
+		w.b = strconv.AppendInt(append(w.b, `,"nanosecond":`...), int64(ns), 10)
 	}
 	w.fields(e)
 	if len(w.escaped) > 0 {

@@ -120,11 +120,12 @@ type moment struct {
 	yield func(Event, error) bool
 	done  bool // the consumer had enough
 
-	held  []byte   // records that tell the same, one after the other
-	ends  []int    // where each ends
-	rest  *runs    // what this moment told before; kept from moment to moment for its memory
-	empty bool     // rest has nothing
-	key   [10]byte // of all of it
+	held  []byte // data of the records that tell the same, one after the other
+	ends  []int  // where each ends
+	rest  *runs  // what this moment told before; kept from moment to moment for its memory
+	empty bool   // rest has nothing
+	key   uint64 // of all of it
+	nanos uint16 // the same
 	spare []byte
 	told  []told // by the files of one path
 }
@@ -138,13 +139,13 @@ func (m *moment) at(i int) record {
 	if i > 0 {
 		from = m.ends[i-1]
 	}
-	return m.held[from:m.ends[i]]
+	return record{m.key, m.held[from:m.ends[i]]}
 }
 
 // add takes the next record.
 func (m *moment) add(r record) error {
 	if len(m.ends) > 0 {
-		now := [10]byte(r) == m.key
+		now := r.key == m.key && r.nanos() == m.nanos
 		switch {
 		case now && len(m.held) < maxSame && m.codec.same(m.at(0), r):
 		case now:
@@ -157,8 +158,8 @@ func (m *moment) add(r record) error {
 			}
 		}
 	}
-	m.key = [10]byte(r)
-	m.held = append(m.held, r...)
+	m.key, m.nanos = r.key, r.nanos()
+	m.held = append(m.held, r.data...)
 	m.ends = append(m.ends, len(m.held))
 	return nil
 }
@@ -175,7 +176,7 @@ func (m *moment) put() error {
 	return m.unite(func(r record) error {
 		b, err := m.rest.room()
 		if err == nil {
-			m.rest.hold(append(b, r...))
+			m.rest.hold(r.key, append(b, r.data...))
 		}
 		return err
 	})
@@ -185,7 +186,7 @@ func (m *moment) put() error {
 func (m *moment) end() error {
 	switch whole := m.rest == nil || m.empty; {
 	case whole && len(m.ends) == 1: // most moments
-		err := m.give(m.held)
+		err := m.give(m.at(0))
 		m.held, m.ends = m.held[:0], m.ends[:0]
 		return err
 	case whole:
@@ -241,8 +242,8 @@ func (m *moment) unite(do func(record) error) error {
 			}
 		}
 		if len(others) > 0 {
-			m.spare = r.alsoIn(m.spare[:0], others)
-			r = m.spare
+			r = r.alsoIn(m.spare[:0], others)
+			m.spare = r.data
 		}
 		if err := do(r); err != nil {
 			return err
@@ -292,5 +293,5 @@ func (m *moment) before(r record) int {
 }
 
 func (m *moment) samePath(a, b record) bool {
-	return m.codec.byPath(a, b) == 0 && a[22] == b[22]
+	return m.codec.byPath(a, b) == 0 && a.flags() == b.flags()
 }

@@ -70,7 +70,7 @@ func TestSorter(t *testing.T) {
 	}
 
 	dir := t.TempDir()
-	spilled := NewSorter(SorterOptions{Memory: 100_000, Dir: dir})
+	spilled := NewSorter(SorterOptions{Memory: 60_000, Dir: dir})
 	defer spilled.Close()
 	rand.New(rand.NewSource(2)).Shuffle(n, func(i, j int) { events[i], events[j] = events[j], events[i] })
 	// The order of sources decides ties of equal host, path and offset alone; keep it.

@@ -24,6 +24,7 @@ type spill struct {
 	count uint64 // frames
 	start run    // of the run being written
 	plain []byte // the frame being filled
+	key   uint64 // of the record added last, in this frame
 	pack  []byte // and compressed, and sealed
 	runs  []run
 }
@@ -59,9 +60,12 @@ func newSpill(temp func() (TempFile, error)) (*spill, error) {
 	return &spill{f: f, aead: aead}, nil
 }
 
-// add appends an event to the run being written.
-func (s *spill) add(event []byte) error {
-	s.plain = append(binary.AppendUvarint(s.plain, uint64(len(event))), event...)
+// add appends a record to the run being written: how much later it is than that before in the frame, the length of its data,
+// the data.
+func (s *spill) add(r record) error {
+	s.plain = binary.AppendUvarint(s.plain, r.key-s.key)
+	s.plain = append(binary.AppendUvarint(s.plain, uint64(len(r.data))), r.data...)
+	s.key = r.key
 	if len(s.plain) < frameSize {
 		return nil
 	}
@@ -84,7 +88,7 @@ func (s *spill) writeFrame() error {
 	}
 	s.size += int64(len(frame))
 	s.count++
-	s.plain = s.plain[:0]
+	s.plain, s.key = s.plain[:0], 0
 	return nil
 }
 
@@ -112,14 +116,15 @@ type runReader struct {
 	spill *spill
 	run   run    // what is left of it
 	plain []byte // the frame that is open
-	from  int    // in it: the record
+	key   uint64 // of the record
+	from  int    // in the frame: its data
 	to    int
 	ahead [4]byte // the size of the next frame, read with the one before
 	known bool    // that it was
 }
 
 // record is the one that next came to, valid until it is called again.
-func (r *runReader) record() record { return r.plain[r.from:r.to] }
+func (r *runReader) record() record { return record{r.key, r.plain[r.from:r.to]} }
 
 // next goes to the next record; false: there is none.
 func (r *runReader) next() (bool, error) {
@@ -131,11 +136,17 @@ func (r *runReader) next() (bool, error) {
 			return false, err
 		}
 	}
-	size, k := binary.Uvarint(r.plain[r.to:])
-	if k <= 0 || size > uint64(len(r.plain)-r.to-k) {
+	later, n := binary.Uvarint(r.plain[r.to:])
+	if n <= 0 {
 		return false, errFrame
 	}
-	r.from = r.to + k
+	r.key += later
+	r.from = r.to + n
+	size, n := binary.Uvarint(r.plain[r.from:])
+	if n <= 0 || size > uint64(len(r.plain)-r.from-n) {
+		return false, errFrame
+	}
+	r.from += n
 	if r.to = r.from + int(size); size < recordHead {
 		return false, errCodec
 	}
@@ -177,7 +188,7 @@ func (r *runReader) frame() error {
 	if r.plain, err = s2.Decode(r.plain, packed); err != nil {
 		return errFrame
 	}
-	r.from, r.to = 0, 0
+	r.key, r.from, r.to = 0, 0, 0
 	r.run.start = next
 	r.run.first++
 	return nil

@@ -49,18 +49,22 @@ func Find(name string) *Format {
 // JSONL writes the lines of timeline.jsonl. Timesketch asks for message, datetime and timestamp_desc and takes timestamp,
 // in microseconds, as it is (docs/guides/user/import-from-json-csv.md).
 func JSONL(w io.Writer, events iter.Seq2[timeline.Event, error]) error {
-	b := bufio.NewWriterSize(w, 64<<10)
-	var line []byte
+	const many = 64 << 10
+	lines := make([]byte, 0, many+many/4)
 	for e, err := range events {
 		if err != nil {
 			return err
 		}
-		line = append(e.AppendJSON(line[:0]), '\n')
-		if _, err := b.Write(line); err != nil {
+		if lines = append(e.AppendJSON(lines), '\n'); len(lines) < many {
+			continue
+		}
+		if _, err := w.Write(lines); err != nil {
 			return err
 		}
+		lines = lines[:0]
 	}
-	return b.Flush()
+	_, err := w.Write(lines)
+	return err
 }
 
 // csvHeader begins with the columns Timesketch must have.
