@@ -16,9 +16,13 @@ const (
 
 // ordinary are words that names of accounts are made of and that name nobody.
 var ordinary = map[string]bool{
-	"account": true, "admin": true, "administrator": true, "agent": true, "backup": true, "build": true, "client": true, "data": true, "debian": true, "default": true, "deploy": true, "desktop": true, "domain": true,
-	"gestur": true, "gjest": true, "guest": true, "host": true, "linux": true, "local": true, "mail": true, "manager": true, "monitor": true, "network": true, "notandi": true, "office": true, "print": true, "public": true,
-	"remote": true, "root": true, "scan": true, "scanner": true, "server": true, "service": true, "support": true, "system": true, "task": true, "temp": true, "test": true, "ubuntu": true, "user": true, "windows": true, "worker": true,
+	"account": true, "admin": true, "administrator": true, "agent": true, "apache": true, "azure": true, "backup": true, "build": true, "client": true, "cloud": true, "common": true, "container": true,
+	"data": true, "database": true, "debian": true, "default": true, "deploy": true, "desktop": true, "docker": true, "domain": true, "driver": true, "fedora": true, "file": true, "files": true,
+	"full": true, "generic": true, "gestur": true, "gitlab": true, "gjest": true, "group": true, "guest": true, "home": true, "host": true, "http": true, "init": true, "internet": true, "jenkins": true,
+	"kiosk": true, "library": true, "linux": true, "live": true, "local": true, "mail": true, "manager": true, "master": true, "mobile": true, "monitor": true, "mysql": true, "name": true,
+	"network": true, "nginx": true, "notandi": true, "office": true, "operator": true, "oracle": true, "owner": true, "print": true, "printer": true, "public": true, "remote": true, "robot": true,
+	"root": true, "runner": true, "scan": true, "scanner": true, "screen": true, "server": true, "service": true, "shared": true, "support": true, "system": true, "task": true, "team": true,
+	"temp": true, "test": true, "ubuntu": true, "user": true, "users": true, "virtual": true, "windows": true, "work": true, "worker": true,
 }
 
 // folds writes letters of the Nordic languages and of their neighbours as names of files and accounts do.
@@ -68,7 +72,7 @@ func spellings(name string) []string {
 // accountsOf are the usual ways to make the name of an account: ajonsdottir, annaj, annajonsdottir, jonsdottira, annjon.
 func accountsOf(first, last, middle string) []string {
 	start := func(s string, n int) string { return s[:min(n, len(s))] }
-	out := []string{start(first, 1) + last, first + start(last, 1), first + last, last + start(first, 1), last + first, start(first, 3) + start(last, 3), start(first, 2) + start(last, 2)}
+	out := []string{start(first, 1) + last, first + start(last, 1), first + last, last + start(first, 1), last + first, start(first, 3) + start(last, 3)}
 	if middle != last {
 		out = append(out, start(first, 1)+start(middle, 1)+last, first+middle, first+start(middle, 1)+start(last, 1))
 	}
