@@ -33,7 +33,7 @@ var layers = []layer{
 	{"timeline/textlog", []string{"timeline", "timeline/dates", "timeline/lines"}},
 	{"timeline/format/...", []string{"artifacts", "artifacts/hive", "timeline", "timeline/dates", "timeline/format/...", "timeline/lines", "timeline/sqlite", "timeline/textlog"}},
 	{"timeline/sqlite", []string{"timeline"}},
-	{"timeline/collected", []string{"artifacts", "artifacts/hive", "timeline"}}, // a hive tells whose files they are
+	{"timeline/collected", []string{"artifacts", "artifacts/hive", "timeline", "timeline/collected/..."}}, // a hive tells whose files they are
 	{"timeline/...", []string{"artifacts", "timeline", "timeline/format/..."}},
 	{"detect/...", []string{"artifacts", "timeline", "detect/..."}},
 	{"upload/...", []string{"upload/..."}},

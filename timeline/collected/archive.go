@@ -17,6 +17,7 @@ import (
 
 	"spor/artifacts"
 	"spor/timeline"
+	"spor/timeline/collected/sevenzip"
 )
 
 // suffixes are the names of archives; what is in one of another name is not looked for.
@@ -151,10 +152,7 @@ func (a *archive) read(ctx context.Context, in *Inputs, f *timeline.File) (links
 	case packing != nil:
 		defer r.Close()
 		return a.packed(ctx, in, packing, whole, f.Size)
-	case bytes.HasPrefix(head, []byte("7z\xbc\xaf\x27\x1c")):
-		r.Close()
-		return nil, errors.New("7z is not read: unpack it first, with 7z x")
-	case !isTar(head) && !bytes.HasPrefix(head, []byte("PK")):
+	case !isTar(head) && !bytes.HasPrefix(head, []byte("PK")) && !bytes.HasPrefix(head, []byte(sevenzip.Magic)):
 		r.Close()
 		return nil, errNone
 	}
@@ -162,8 +160,11 @@ func (a *archive) read(ctx context.Context, in *Inputs, f *timeline.File) (links
 	if err != nil {
 		return nil, err
 	}
-	if isTar(head) {
+	switch {
+	case isTar(head):
 		return a.tar(in, at, size)
+	case head[0] == '7':
+		return nil, a.sevenZip(ctx, in, at, size)
 	}
 	return nil, a.zip(in, at, size)
 }
@@ -200,7 +201,7 @@ func (a *archive) packed(ctx context.Context, in *Inputs, p *timeline.Packing, r
 	}
 	b := budget{left: freeRatio + maxRatio*size}
 	t, n, damage := in.spool(ctx, &limited{name: p.Name, r: z, budget: &b}, in.opts.maxBytes())
-	if t == nil {
+	if t.Temp == nil {
 		return nil, damage
 	}
 	if damage != nil {
@@ -328,6 +329,59 @@ func (a *archive) zip(in *Inputs, at io.ReaderAt, size int64) error {
 	}
 	if locked > 0 {
 		return fmt.Errorf("%d files are encrypted: unpack it first, with its password", locked)
+	}
+	return nil
+}
+
+// sevenZip expands the blocks of a 7z, in which files lie one behind the other, and lists them. What cannot be expanded costs its
+// block, and what came before the damage is read.
+func (a *archive) sevenZip(ctx context.Context, in *Inputs, at io.ReaderAt, size int64) error {
+	z, err := sevenzip.Open(at, size)
+	if err != nil {
+		return err
+	}
+	if len(z.Files) > in.opts.maxFiles() {
+		return fmt.Errorf("more than %d files", in.opts.maxFiles())
+	}
+	t, err := in.temp()
+	if err != nil {
+		return err
+	}
+	b := &budget{left: freeRatio + maxRatio*size}
+	starts, ends := make([]int64, z.Blocks()), make([]int64, z.Blocks())
+	total, why := int64(0), error(nil)
+	for i := range starts {
+		starts[i] = total
+		r, err := z.Open(i)
+		if err == nil {
+			var n int64
+			n, err = t.fill(ctx, &limited{name: "7z", r: r, budget: b}, in.opts.maxBytes()-total)
+			total += n
+		}
+		ends[i] = total
+		why = cmp.Or(why, err)
+	}
+	lost := 0
+	for _, f := range z.Files {
+		start, whole := int64(0), true
+		if f.Block >= 0 {
+			start = starts[f.Block] + f.Offset
+			whole = start+f.Size <= ends[f.Block]
+		}
+		if !whole {
+			lost++
+			continue
+		}
+		a.add(relative(f.Name), timeline.File{
+			Size: f.Size, Item: artifacts.Item{Times: artifacts.Times{Modified: known(f.Modified)}},
+			Open: func() (io.ReadCloser, error) { return section{io.NewSectionReader(t, start, f.Size)}, nil },
+		})
+	}
+	if why == nil && lost > 0 {
+		why = io.ErrUnexpectedEOF
+	}
+	if why != nil {
+		return fmt.Errorf("%d files of it are lost: %w", lost, why)
 	}
 	return nil
 }

@@ -1,5 +1,5 @@
 // Package collected gives the files of evidence in whatever a desk is handed: opened bundles, loose files and folders, and
-// what other collectors make, as folders or as archives (zip, tar, tar in gzip, xz, zstd or bzip2), archives within archives
+// what other collectors make, as folders or as archives (zip, 7z, tar, tar in gzip, xz, zstd or bzip2), archives within archives
 // too. Names of files become what they were on the host, and each collection has its host, as far as can be told:
 //
 //   - KAPE and CyLR: drives as folders, "C/Windows/…" (KapeDocs, "--tdest"; CyLR 2.2, src/ArchiveFile)
@@ -242,32 +242,48 @@ func content(f *timeline.File, most int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(r, most))
 }
 
-// spool copies what is read to a temporary file, up to a bound, and says how much that was. What was copied before an error
-// stays.
-func (in *Inputs) spool(ctx context.Context, r io.Reader, most int64) (t *timeline.Temp, n int64, err error) {
-	t, err = timeline.CreateTemp(in.opts.Dir)
+// A spool is a temporary file, which is gone with the inputs.
+type spool struct{ *timeline.Temp }
+
+func (in *Inputs) temp() (spool, error) {
+	t, err := timeline.CreateTemp(in.opts.Dir)
 	if err != nil {
-		return nil, 0, err
+		return spool{}, err
 	}
 	in.closers = append(in.closers, t)
+	return spool{t}, nil
+}
+
+// fill puts behind what it has what is read, up to a bound, and says how much that was. What was copied before an error stays.
+func (s spool) fill(ctx context.Context, r io.Reader, most int64) (n int64, err error) {
 	b := make([]byte, 256<<10)
 	for {
 		if err := context.Cause(ctx); err != nil {
-			return t, n, err
+			return n, err
 		}
 		k, err := r.Read(b)
 		if int64(k) > most-n {
-			return t, n, fmt.Errorf("it expands to more than %d bytes", most)
+			return n, fmt.Errorf("it expands to more than %d bytes", most)
 		}
-		if _, err := t.Write(b[:k]); err != nil {
-			return t, n, err
+		if _, err := s.Write(b[:k]); err != nil {
+			return n, err
 		}
 		n += int64(k)
 		if errors.Is(err, io.EOF) {
-			return t, n, nil
+			return n, nil
 		}
 		if err != nil {
-			return t, n, err
+			return n, err
 		}
 	}
+}
+
+// spool copies all that is read to a temporary file.
+func (in *Inputs) spool(ctx context.Context, r io.Reader, most int64) (spool, int64, error) {
+	t, err := in.temp()
+	if err != nil {
+		return t, 0, err
+	}
+	n, err := t.fill(ctx, r, most)
+	return t, n, err
 }
