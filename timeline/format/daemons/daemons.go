@@ -77,7 +77,7 @@ var programs = map[string]func(*textlog.Fields, string){
 	"saslauthd": said(saslSays), "imapd": imapd, "ipop3d": imapd, "imap": imapd, "imaps": imapd, "pop3": imapd, "pop3s": imapd, "pop3d": imapd, "imapd-ssl": imapd, "pop3d-ssl": imapd,
 	"courierpop3login": imapd, "imaplogin": imapd, "roundcube": Roundcube,
 	"named": Named, "dhcpd": said(dhcpSays), "dnsmasq-dhcp": said(dhcpSays), "filterlog": filterlog, "haproxy": said(haproxySays), "suhosin": said(suhosinSays), "wu-ftpd": said(wuSays), "unix_chkpwd": said(chkpwdSays),
-	"pvedaemon": proxmox, "pveproxy": proxmox, "amavis": amavis, "phpMyAdmin": said(phpMyAdminSays),
+	"pvedaemon": proxmox, "pveproxy": proxmox, "amavis": amavis, "phpMyAdmin": said(phpMyAdminSays), "monit": said(monitSays),
 	"smb": Samba, "smbd": Samba, "samba": Samba, "smbd_audit": Samba,
 	"hostd": hostd, "Hostd": hostd, "vpxa": hostd, "Vpxa": hostd, "vpxd": hostd, "shell": said(esxiShellSays), "ESXShell": said(esxiShellSays),
 

@@ -214,6 +214,11 @@ var amavisSays = []textlog.Pattern{
 	say("mail_received", "", "({}) Passed {reason} {}, [{ip_address}]:{port#} [{}] <{sender}> -> <{recipient}>"),
 }
 
+var monitSays = []textlog.Pattern{
+	say("login_failed", "failure", "HttpRequest: access denied -- client {ip_address@}: wrong password for user '{username*}'"),
+	say("login_failed", "failure", "HttpRequest: access denied -- client {ip_address@}: unknown user '{username*}'"),
+}
+
 var phpMyAdminSays = []textlog.Pattern{
 	say("login_failed", "failure", "user denied: {username*} ({reason}) from {ip_address@}"),
 	say("login", "success", "user authenticated: {username*} from {ip_address@}"),

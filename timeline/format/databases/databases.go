@@ -1,5 +1,5 @@
-// Package databases reads the logs of MySQL, MariaDB, PostgreSQL, Microsoft SQL Server, MongoDB and Redis
-// servers.
+// Package databases reads the logs of MySQL, MariaDB, PostgreSQL, Microsoft SQL Server, MongoDB, Redis and
+// Elasticsearch servers.
 //
 //   - MySQL 5.5 to 8.4 and MariaDB 10 and 11: error log, general query log, slow query log (MySQL 8.4 Reference Manual,
 //     7.4; sql/log.cc of MySQL and MariaDB)
@@ -31,6 +31,7 @@ var Formats = []*timeline.Format{
 	(&textlog.Dialect{Name: "mssql", Type: "mssql:errorlog:entry", Begin: mssqlBegin, Read: mssql}).Format(),
 	mongoJSON.Dialect().Format(),
 	(&textlog.Dialect{Name: "mongodb", Type: "mongodb:log:entry", Begin: mongoBegin, Sure: mongoSure, Read: mongo}).Format(),
+	(&textlog.Dialect{Name: "elasticsearch", Type: "elasticsearch:log:entry", Begin: elasticBegin, Read: elastic}).Format(),
 	(&textlog.Dialect{Name: "redis", Type: "redis:log:entry", Begin: redisBegin, Read: redis}).Format(),
 }
 

@@ -101,6 +101,10 @@ var cases = []textlogtest.Case{
 		},
 	},
 	{
+		Format: "elasticsearch", Name: "elasticsearch.log", Text: "[2026-03-09T09:00:00,177][INFO ][o.e.c.m.MetaDataDeleteIndexService] [vWNJsZ3] [logs/abc] deleting index\n\tat x\n[2026-03-09T09:00:01,177][ERROR][o.e.n.Node] [vWNJsZ3] y\n",
+		Want: []string{`"severity":"INFO","module":"o.e.c.m.MetaDataDeleteIndexService","node":"vWNJsZ3","body":"[logs/abc] deleting index\n\tat x"`, `"severity":"ERROR","module":"o.e.n.Node"`},
+	},
+	{
 		Format: "redis", Name: "/var/log/redis/redis-server.log",
 		Text: "98:M 09 Mar 2026 09:00:00.442 # Possible SECURITY ATTACK detected.\n98:S 09 Mar 09:00:01.442 * MASTER MODE enabled\n98:signal-handler (1773046800) Received SIGTERM scheduling shutdown...\n[98] 09 Mar 09:00:02 * Ready to accept connections\n",
 		Want: []string{`"pid":98,"role":"primary","severity":"warning","action":"security_attack","authentication_result":"failure"`, `"role":"replica","severity":"notice","action":"replication_stopped"`, `"datetime":"2026-03-09T09:00:00.000000+00:00"`, `"action":"started"`},

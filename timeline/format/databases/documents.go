@@ -194,3 +194,35 @@ func redis(e *textlog.Entry) {
 	e.Add("body", said)
 	e.Message = said
 }
+
+// elasticBegin reads "[2026-03-09T09:00:00,177][INFO ][o.e.n.Node] [node] words" of Elasticsearch and OpenSearch before, and
+// beside, their logs in JSON (log4j2.properties).
+func elasticBegin(line string) (dates.Stamp, int, bool) {
+	if len(line) < 40 || line[0] != '[' || line[11] != 'T' {
+		return dates.Stamp{}, 0, false
+	}
+	s, n := dates.ISO(line[1:])
+	rest := line[1+n:]
+	if n == 0 || !strings.HasPrefix(rest, "][") {
+		return s, 0, false
+	}
+	level, rest, ok := strings.Cut(rest[2:], "][")
+	logger, _, ok2 := strings.Cut(rest, "]")
+	return s, n + 2, ok && ok2 && len(level) == 5 && strings.Trim(level, "ABCDEFGHIJKLMNOPQRSTUVWXYZ ") == "" && strings.IndexByte(logger, ' ') != 0
+}
+
+func elastic(e *textlog.Entry) {
+	level, rest, _ := strings.Cut(e.Words()[1:], "][")
+	logger, said, _ := strings.Cut(rest, "]")
+	said = strings.TrimLeft(said, " ")
+	e.Add("severity", strings.TrimSpace(level))
+	e.Add("module", strings.TrimSpace(logger))
+	if node, after, ok := strings.Cut(said, "] "); ok && strings.HasPrefix(said, "[") {
+		e.Add("node", node[1:])
+		said = after
+	}
+	e.Add("body", said)
+	if e.Message = said; said == "" {
+		e.Message = logger
+	}
+}

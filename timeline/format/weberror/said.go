@@ -29,6 +29,10 @@ var (
 		say("not_found", "", "File does not exist: {filename}"),
 		say("not_found", "", "script '{filename}' not found or unable to stat"),
 		say("not_found", "", "script not found or unable to stat: {filename}"),
+		say("request_refused", "failure", "Invalid URI in request {http_request}"),
+		say("request_refused", "failure", "invalid URI path ({url*}){.}"),
+		say("request_refused", "failure", "Invalid method in request {http_request}"),
+		say("request_refused", "failure", "request failed: {reason}"),
 		say("stopped", "", "caught SIGTERM, shutting down"),
 		say("started", "", "{server_version} configured -- resuming normal operations"),
 	}

@@ -5,6 +5,7 @@
 //   - httpd.apache.org/docs/2.4/mod/core.html, ErrorLogFormat and its defaults; 2.2: server/log.c
 //   - nginx 1.24: ngx_log.c, and ngx_http_log_error_handler for what follows a message
 //   - LiteSpeed Web Server 6 and OpenLiteSpeed (src/log4cxx/layout); Nextcloud 28 Administration Manual, Logging
+//   - Confluence's and Jira's log4j (confluence.atlassian.com, Configuring Logging; log4j.properties, log4j2.xml)
 //   - lighttpd 1.4: log.c; Tomcat: juli's OneLineFormatter and java.util.logging.SimpleFormatter
 package weberror
 
@@ -26,6 +27,7 @@ var Formats = []*timeline.Format{
 	(&textlog.Dialect{Name: "lighttpd_error", Type: web.Error, Begin: lighttpdBegin, Read: lighttpd}).Format(),
 	(&textlog.Dialect{Name: "litespeed_error", Type: web.Error, Begin: mixed(litespeedBegin), Sure: litespeedSure, Read: withAccess(litespeedBegin, litespeed)}).Format(),
 	nextcloud.Dialect().Format(),
+	(&textlog.Dialect{Name: "log4j", Type: "log4j:log:entry", Begin: log4jBegin, Read: log4j}).Format(),
 	(&textlog.Dialect{Name: "tomcat", Type: web.Error, Begin: tomcatBegin, Sure: tomcatSure, Read: tomcat}).Format(),
 }
 

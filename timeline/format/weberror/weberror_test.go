@@ -18,7 +18,7 @@ var cases = []textlogtest.Case{
 			"[Tue Jul 22 06:48:30 2008] [error] [client 2001:db8::7] script not found or unable to stat: /var/www/wp-login.php\nmore of it\n" +
 			"[Thu Sep 25 09:27:18.813902 2014] [cgi:error] [pid 16860] [client [2001:db8::8]:59635] [x] AH01215: /bin/bash: warning\n",
 		Want: []string{
-			`"module":"core","severity":"error","pid":7005,"thread_identifier":140667133085440,"ip_address":"192.0.2.7","client_port":14532,"http_request_referer":"http://x/","event_identifier":"AH00126","body":"AH00126: Invalid URI`,
+			`"module":"core","severity":"error","pid":7005,"thread_identifier":140667133085440,"ip_address":"192.0.2.7","client_port":14532,"http_request_referer":"http://x/","event_identifier":"AH00126","action":"request_refused","authentication_result":"failure","http_request":"GET /cgi-bin/.%2E/ HTTP/1.1","body":"AH00126: Invalid URI`,
 			`"severity":"error","ip_address":"2001:db8::7","action":"not_found","filename":"/var/www/wp-login.php","body":"script not found or unable to stat: /var/www/wp-login.php\nmore of it","zone_assumed":"UTC"`,
 			`"ip_address":"2001:db8::8","client_port":59635,"body":"[x] AH01215: /bin/bash: warning"`,
 		},
@@ -61,6 +61,16 @@ var cases = []textlogtest.Case{
 		Format: "litespeed_error", Name: "/usr/local/lsws/logs/error.log",
 		Text: "2026-03-09 09:00:00.774649 [NOTICE] [1226033] [192.0.2.7:45164:HTTP2-41#_AdminVHost] [STDERR] [WebAdmin Console] Failed Login Attempt - username:eve ip:192.0.2.7 url:\n2026-03-09 09:00:01.353044 [INFO] [1226038] [192.0.2.8:61120-5#Example] User 'eve' failed to authenticate.\n",
 		Want: []string{`"severity":"NOTICE","pid":1226033,"ip_address":"192.0.2.7","client_port":45164,"server_name":"_AdminVHost","action":"login_failed","authentication_result":"failure","username":"eve"`, `"ip_address":"192.0.2.8","client_port":61120,"server_name":"Example","action":"login_failed"`},
+	},
+	{ // threads and loggers stood as hosts and programs of syslog
+		Format: "log4j", Name: "atlassian-confluence.log",
+		Text: "2026-03-09 09:00:00,489 INFO [Catalina-utility-1] [confluence.cluster.Manager] start Starting.\n2026-03-09 09:00:01,530 WARN [hz.confluence.event-3] [confluence.cluster.Listener] added [10.0.0.1]:5801 joined\n\tat x\n",
+		Want: []string{`"severity":"INFO","thread":"Catalina-utility-1","module":"confluence.cluster.Manager","body":"start Starting."`, `"severity":"WARN","thread":"hz.confluence.event-3","module":"confluence.cluster.Listener","body":"added [10.0.0.1]:5801 joined\n\tat x"`},
+	},
+	{
+		Format: "log4j", Name: "atlassian-jira-security.log",
+		Text: "2026-03-09 09:00:00,489+0100 http-nio-8080-exec-1 WARN anonymous 541x3x1 1v2x 192.0.2.7,10.0.0.1 /login.jsp [c.a.j.l.SecurityLog] The user 'eve' has FAILED authentication.  Failure count equals 1\n",
+		Want: []string{`"severity":"WARN","thread":"http-nio-8080-exec-1","module":"c.a.j.l.SecurityLog","ip_address":"192.0.2.7","url":"/login.jsp","action":"login_failed","authentication_result":"failure","username":"eve"`},
 	},
 	{
 		Format: "nextcloud", Name: "nextcloud.log",
