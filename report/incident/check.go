@@ -30,9 +30,6 @@ func (p *Problem) In(lang string) string {
 	if p.Field == "" {
 		return p.Words(lang)
 	}
-	if _, ok := problemTexts[lang]; !ok {
-		lang = "en"
-	}
 	return Label(lang, p.Field) + " (" + p.Field + "): " + p.Words(lang)
 }
 
@@ -152,7 +149,7 @@ var index = regexp.MustCompile(`\[\d+\]`)
 // Label is what a language calls a field of the form: "systems[0].addresses[1]" is "IP addresses". A field without a name of its own
 // has its group's.
 func Label(lang, field string) string {
-	names := labels[lang]
+	names := labels(lang)
 	for field = index.ReplaceAllString(field, ""); field != ""; field, _ = splitLast(field) {
 		if name := names.get(field); name != "" {
 			return name

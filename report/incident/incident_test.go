@@ -129,20 +129,20 @@ func TestProblems(t *testing.T) {
 
 // TestTexts: each language has every word, and each field of the form a name.
 func TestTexts(t *testing.T) {
-	for lang := range labels {
+	for lang := range problemTexts {
 		for line := range strings.Lines(string(problemTexts["en"])) {
 			kind, want, _ := strings.Cut(line, ": ")
 			if got := problemTexts[lang].get(kind); got == "" || strings.Count(got, "{}") != strings.Count(want, "{}") {
 				t.Errorf("%s: %s: %q", lang, kind, got)
 			}
 		}
-		for line := range strings.Lines(string(labels["en"])) {
-			if name, _, _ := strings.Cut(line, ": "); labels[lang].get(name) == "" {
+		for line := range strings.Lines(string(labels("en"))) {
+			if name, _, _ := strings.Cut(line, ": "); labels(lang).get(name) == "" {
 				t.Errorf("%s: %s has no name", lang, name)
 			}
 		}
 		fields(reflect.TypeFor[Incident](), "", func(field string) {
-			if labels[lang].get(field) == "" && !strings.HasPrefix(field, "machine.systems.") {
+			if labels(lang).get(field) == "" && !strings.HasPrefix(field, "machine.systems.") {
 				t.Errorf("%s: the field %s has no name", lang, field)
 			}
 		})

@@ -80,9 +80,19 @@ unknown-field: feltet "{}" finnes ikke
 `,
 }
 
-// labels name the fields of the form, by how they are spelled there.
-var labels = map[string]texts{
-	"en": `contact: Contact
+// labels name the fields of the form, by how they are spelled there. A function, because what no program calls is in none.
+func labels(lang string) texts {
+	switch lang {
+	case "is":
+		return labelsIS
+	case "nb":
+		return labelsNB
+	}
+	return labelsEN
+}
+
+const (
+	labelsEN texts = `contact: Contact
 contact.name: Full name
 contact.organisation: Company or institution
 contact.email: E-mail
@@ -142,8 +152,8 @@ machine.first_finding: Earliest finding
 machine.findings: Findings
 machine.malware: Verdicts of the antivirus
 machine.notes: Files named like ransom notes
-`,
-	"is": `contact: Samskiptaupplýsingar
+`
+	labelsIS texts = `contact: Samskiptaupplýsingar
 contact.name: Fullt nafn
 contact.organisation: Fyrirtæki eða stofnun
 contact.email: Netfang
@@ -203,8 +213,8 @@ machine.first_finding: Elsta vísbending
 machine.findings: Vísbendingar
 machine.malware: Niðurstöður veiruvarna
 machine.notes: Skrár sem heita eins og kröfubréf
-`,
-	"nb": `contact: Kontaktopplysninger
+`
+	labelsNB texts = `contact: Kontaktopplysninger
 contact.name: Fullt navn
 contact.organisation: Virksomhet
 contact.email: E-post
@@ -264,5 +274,5 @@ machine.first_finding: Tidligste funn
 machine.findings: Funn
 machine.malware: Funn fra antivirusprogrammet
 machine.notes: Filer med navn som ligner løsepengekrav
-`,
-}
+`
+)

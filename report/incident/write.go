@@ -70,7 +70,7 @@ func schemaOf(t reflect.Type, field string) map[string]any {
 			s["type"] = "string"
 		}
 	}
-	if name := labels["en"].get(field); name != "" {
+	if name := labels("en").get(field); name != "" {
 		s["description"] = name
 	}
 	return s
