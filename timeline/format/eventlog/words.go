@@ -115,7 +115,7 @@ func (k *Kind) appendReferences(b, v []byte) ([]byte, bool) {
 	}
 	start := len(b)
 	for {
-		v = bytes.TrimLeft(v, " \t\r\n,")
+		v = bytes.TrimLeft(v, whiteSpace+",")
 		if len(v) == 0 {
 			return b, len(b) > start
 		}
@@ -134,33 +134,36 @@ func (k *Kind) appendReferences(b, v []byte) ([]byte, bool) {
 	return b[:start], false
 }
 
-// appendAmid appends a value with the references in it as what they mean; one that is not known stays as it is. False:
-// there are none.
+// appendAmid appends a value with the references that its words begin with as what they mean; one that is not known stays as
+// it is. False: there are none.
 func (k *Kind) appendAmid(b, v []byte) ([]byte, bool) {
-	start, any := len(b), false
-	for k != nil && len(v) > 0 {
-		i := bytes.Index(v, []byte("%%"))
-		if i < 0 {
-			break
-		}
-		b = AppendFlat(b, v[:i])
-		if v = v[i:]; len(v) > 2 {
-			if n, rest, ok := reference(v); ok {
-				var known bool
-				if b, known = k.appendNumber(b, n); known {
-					v, any = rest, true
-					continue
-				}
+	start, known := len(b), false
+	for len(v) > 0 {
+		if n, rest, ok := reference(v); ok && k != nil {
+			if b, ok = k.appendNumber(b, n); ok {
+				v, known = rest, true
 			}
 		}
-		b = append(b, "%%"...)
-		v = v[2:]
+		n := 0
+		for n < len(v) && v[n] > ' ' {
+			n++
+		}
+		b, v, n = append(b, v[:n]...), v[n:], 0
+		for n < len(v) && v[n] <= ' ' {
+			n++
+		}
+		if v = v[n:]; len(v) > 0 && len(b) > start {
+			b = append(b, ' ')
+		}
 	}
-	if !any {
-		return b[:start], false
+	if !known {
+		b = b[:start]
 	}
-	return bytes.TrimRight(AppendFlat(b, v), " "), true
+	return b, known
 }
+
+// whiteSpace is what stands between references.
+const whiteSpace = " \t\r\n"
 
 // reference reads %%nnnn, behind which no letter follows.
 func reference(v []byte) (n uint64, rest []byte, ok bool) {

@@ -25,6 +25,8 @@ func TestExplain(t *testing.T) {
 		{4656, "AccessReason", "%%1541:\t%%1801\tD:(A;;FA;;;BA)\n", "SYNCHRONIZE: Granted by D:(A;;FA;;;BA)"},
 		{4662, "Properties", "%%7688\n\t\t{1131f6ad-9c07-11d1-f79f-00c04fc2dcd2}", "Control Access {1131f6ad-9c07-11d1-f79f-00c04fc2dcd2}"},
 		{4656, "AccessReason", "%%99999: x", ""},
+		{4656, "AccessReason", "\x01 %%1541\x00\x01%%1801x", "SYNCHRONIZE Granted byx"},
+		{4656, "AccessReason", "\x01", ""},
 		{4656, "AccessReason", "100%% %", ""},
 		{4624, "LogonType", "10", "remote interactive"},
 		{4624, "LogonType", "99", ""},
