@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"hash/maphash"
 	"strings"
@@ -117,6 +118,7 @@ const lineBreak = '\v'
 func tidyEvent(e *event) {
 	e.Message = tidy(strings.TrimRight(e.Message, "\r\n"), longText, lineBreak)
 	e.Path = tidy(e.Path, longText, ' ')
+	e.Host = cmp.Or(e.Host, "—") // to be chosen among hosts
 	for _, s := range []*string{&e.Desc, &e.Type, &e.Parser, &e.Host} {
 		*s = tidy(*s, 120, ' ')
 	}

@@ -95,7 +95,7 @@ func (g *reasons) add(o *artifacts.Outcome) {
 	if len(r.sources) < examples && !slices.Contains(r.sources, o.Source) {
 		r.sources = append(r.sources, o.Source)
 	}
-	if len(r.paths) < examples && o.Path != "" {
+	if len(r.paths) < examples && o.Path != "" && !slices.Contains(r.paths, o.Path.String()) {
 		r.paths = append(r.paths, o.Path.String())
 	}
 }

@@ -20,14 +20,31 @@ func (t *texts) told(reason string) (text string, own bool) {
 		if !ok {
 			continue
 		}
-		text := map[string]string{"is": r.is, "nb": r.nb}[t.Lang]
-		var put []string
-		for n, part := range parts {
-			put = append(put, "{"+strconv.Itoa(n+1)+"}", part)
+		if strings.HasPrefix(r.en, "{}, ") { // begins with where an entry stands
+			parts[0] = t.where(parts[0])
 		}
-		return strings.NewReplacer(put...).Replace(text), false
+		return r.put(t.Lang, parts), false
 	}
 	return reason, reason != ""
+}
+
+// where says where an entry stands in the language of the page: "/etc/cron.d/x line 1, a cron of root".
+func (t *texts) where(text string) string {
+	for i := range places {
+		if parts, ok := fits(places[i].en, text); ok {
+			return places[i].put(t.Lang, parts)
+		}
+	}
+	return text
+}
+
+// put writes the sentence in another language.
+func (s *said) put(lang string, parts []string) string {
+	var put []string
+	for n, part := range parts {
+		put = append(put, "{"+strconv.Itoa(n+1)+"}", part)
+	}
+	return strings.NewReplacer(put...).Replace(map[string]string{"is": s.is, "nb": s.nb}[lang])
 }
 
 // fits takes a sentence apart: what stands where the pattern has {}.

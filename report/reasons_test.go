@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -11,7 +12,7 @@ import (
 // TestReasons holds each sentence against its translations: the same places, in each language once, and no braces left.
 func TestReasons(t *testing.T) {
 	seen := map[string]bool{}
-	for _, r := range sentences {
+	for _, r := range slices.Concat(sentences, places) {
 		n := strings.Count(r.en, "{}")
 		for lang, text := range map[string]string{"is": r.is, "nb": r.nb} {
 			places := regexp.MustCompile(`\{\d\}`).FindAllString(text, -1)
@@ -25,6 +26,12 @@ func TestReasons(t *testing.T) {
 		seen[r.en] = true
 		filled := strings.ReplaceAll(r.en, "{}", "x1")
 		for _, l := range []*texts{&icelandic, &norwegian} {
+			if slices.Contains(places, r) {
+				if got := l.where(filled); got == filled {
+					t.Errorf("%s: %q stays", l.Lang, filled)
+				}
+				continue
+			}
 			got, own := l.told(filled)
 			if own || strings.ContainsAny(got, "{}") || strings.Count(got, "x1") != n {
 				t.Errorf("%s: %q becomes %q", l.Lang, filled, got)
@@ -42,6 +49,10 @@ func TestTold(t *testing.T) {
 		own      bool
 	}{
 		{"", "", false},
+		{
+			"/etc/cron.d/x line 1, a cron of root, runs /opt/x; neither came with a package. Software of one's own looks the same: ask whose it is.",
+			"/etc/cron.d/x, lína 1 (cron, notandi root), keyrir /opt/x; hvorugt kom með pakka. Eigin hugbúnaður lítur eins út: spyrðu hver á hann.", false,
+		},
 		{"in 19 of the 20 homes of users", "á 19 af 20 heimasvæðum notenda", false},
 		{"open /dev/vda: operation not permitted", "open /dev/vda: aðgerð ekki leyfð", false},
 		{"the home of {1} {}", "heimasvæði: {1} {}", false},

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -48,6 +49,12 @@ func TestSummary(t *testing.T) {
 	}
 	if got := of(loaded(t, quiet)...); len(got.Happened)+len(got.Found)+len(got.Missing) != 0 || !reflect.DeepEqual(got.Steps, []string{english.StepQuiet, english.StepClock}) {
 		t.Errorf("of a quiet image: %+v", got)
+	}
+
+	nameless := made(t, "")
+	nameless["manifest.json"].Data = regexp.MustCompile(`"(hostname|fqdn)":"[^"]*"`).ReplaceAll(nameless["manifest.json"].Data, []byte(`"$1":""`))
+	if got := of(loaded(t, made(t, ""), nameless)...); got.Missing[1] != english.Nameless+": processes: the source's time of 2m0s is over" {
+		t.Errorf("missing of a host without a name: %q", got.Missing)
 	}
 
 	hosts := loaded(t, made(t, ""))

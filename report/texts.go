@@ -15,6 +15,7 @@ type texts struct {
 	TLP                                              map[string]string // what a level allows
 	Completion                                       map[string]string
 
+	Nameless                                                          string // a host whose name is not known
 	Summary, Gravest, Lacking, NoGaps, Next, NothingSaid              string // the summary
 	StepKeep, StepNotes, StepFindings, StepQuiet, StepClock, StepGaps string
 

@@ -13,6 +13,7 @@ var english = texts{
 	Completion: map[string]string{
 		"complete": "complete", "gaps": "with gaps that matter", "interrupted": "interrupted: what had been taken by then is here", "limit": "cut short by a limit",
 	},
+	Nameless:     "Host without a name",
 	Summary:      "In short",
 	Gravest:      "Gravest findings",
 	Lacking:      "Missing",

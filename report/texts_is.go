@@ -13,6 +13,7 @@ var icelandic = texts{
 	Completion: map[string]string{
 		"complete": "lokið að fullu", "gaps": "lokið, en mikilvæg gögn vantar", "interrupted": "stöðvað í miðju kafi: hér er það sem þá hafði náðst", "limit": "stöðvað þegar mörkum var náð",
 	},
+	Nameless:     "Vél án nafns",
 	Summary:      "Í stuttu máli",
 	Gravest:      "Alvarlegast",
 	Lacking:      "Vantar",

@@ -13,6 +13,7 @@ var norwegian = texts{
 	Completion: map[string]string{
 		"complete": "fullført", "gaps": "fullført, men noe viktig mangler", "interrupted": "avbrutt: her er det som da var hentet", "limit": "stanset av en grense",
 	},
+	Nameless:     "Maskin uten navn",
 	Summary:      "Kort fortalt",
 	Gravest:      "Alvorligste funn",
 	Lacking:      "Mangler",

@@ -1,5 +1,13 @@
 package report
 
+// places are how a rule says where an entry stands that starts something.
+var places = []said{
+	{"{} line {}, a {} of {}", "{1}, lína {2} ({3}, notandi {4})", "{1}, linje {2} ({3}, bruker {4})"},
+	{"{} line {}, a {}", "{1}, lína {2} ({3})", "{1}, linje {2} ({3})"},
+	{"{}, a {} of {}", "{1} ({2}, notandi {3})", "{1} ({2}, bruker {3})"},
+	{"{}, a {}", "{1} ({2})", "{1} ({2})"},
+}
+
 // sentences are the reasons that a reader meets often: first what was not taken and why, then why something was found. The order
 // matters where one fits what another says more exactly.
 var sentences = []said{

@@ -117,7 +117,7 @@ const (
 func newView(in *Input, t *texts) *view {
 	m := &in.Manifest
 	v := &view{
-		T: t, Beside: in.Beside, Reduced: in.reduced, Case: clean(m.Case), Operator: clean(m.Operator), Host: clean(cmp.Or(m.Host.FQDN, m.Host.Hostname)),
+		T: t, Beside: in.Beside, Reduced: in.reduced, Case: clean(m.Case), Operator: clean(m.Operator), Host: clean(cmp.Or(m.Host.FQDN, m.Host.Hostname, t.Nameless)),
 		Collected: moment(m.Started) + " – " + moment(m.Finished), Completion: cmp.Or(t.Completion[m.Completion], clean(m.Completion)), Whole: m.Completion == "complete",
 		Tool: clean(strings.TrimSpace(m.Tool.Name + " " + m.Tool.Version)), ToolDigest: clean(m.Tool.SHA256), ToolSystem: clean(m.Tool.System),
 		Profiles: clean(strings.Join(m.Profiles, ", ")), CommandLine: clean(strings.Join(m.Options, " ")),

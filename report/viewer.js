@@ -581,7 +581,9 @@ async function start() {
   meta.findings.forEach((f, n) => option(findingBox, String(n), f.severity + ": " + f.title + " (" + f.events.length + ")"));
   connect();
   await filter();
+  const first = shownCount ? time[shown[firstIn(view.from)]] : NaN;
   if (!counts.some((n) => n > 0)) whole();
+  else if (first - view.from > (view.to - view.from) / 2) look(first - (view.to - first) / 20, view.to); // little is there before
   await follow();
   await Promise.all([...new Set(pool.filter((row) => !row.hidden).map((row) => segmentOf(texts.m, message[row.event])))].map(opened)); // what is in sight
   root.dataset.ready = Math.round(performance.now());
