@@ -19,6 +19,7 @@ type typed struct {
 	raw    []byte
 	want   string
 	theirs string // what evtxexport shows, where that is another way
+	nested func(x *binxml)
 }
 
 func le16(v ...uint16) (b []byte) {
@@ -101,30 +102,26 @@ var types = []typed{
 
 // typedLog is an event log of one record that has a template with a named value for each of the list.
 func typedLog(list []typed) []byte {
+	return recordLog(func(x *binxml) {
+		x.instance(guid, list, func() {
+			x.sized("Event", "", func() { x.sized("EventData", "", func() { x.slots("v", list) }) })
+		})
+	})
+}
+
+// slots are elements that take the values of a list, named by their places in it.
+func (x *binxml) slots(name string, list []typed) {
+	for i, v := range list {
+		x.sized("Data", name+strconv.Itoa(i), func() { x.raw(tokenSubstitution).raw(le16(uint16(i))...).raw(v.kind) })
+	}
+}
+
+// recordLog is an event log of one record.
+func recordLog(content func(x *binxml)) []byte {
 	x := &binxml{b: make([]byte, firstRecord)}
 	x.raw(recordMagic...).raw(make([]byte, 4)...).raw(le64(1, 133500000000000000)...)
 	x.raw(tokenFragment, 1, 1, 0)
-	definition := len(x.b) + 10
-	x.raw(tokenTemplate, 1).raw(guid[:4]...).raw(le32(uint32(definition))...)
-	x.raw(0, 0, 0, 0).raw(guid...).raw(0, 0, 0, 0)
-	body := len(x.b)
-	x.raw(tokenFragment, 1, 1, 0)
-	x.sized("Event", "", func() {
-		x.sized("EventData", "", func() {
-			for i, v := range list {
-				x.sized("Data", "v"+strconv.Itoa(i), func() { x.raw(tokenSubstitution).raw(le16(uint16(i))...).raw(v.kind) })
-			}
-		})
-	})
-	x.raw(tokenEnd)
-	le.PutUint32(x.b[body-4:], uint32(len(x.b)-body))
-	x.raw(le32(uint32(len(list)))...)
-	for _, v := range list {
-		x.raw(le16(uint16(len(v.raw)), uint16(v.kind))...)
-	}
-	for _, v := range list {
-		x.raw(v.raw...)
-	}
+	content(x)
 	x.raw(tokenEnd)
 	for len(x.b)%8 != 4 {
 		x.raw(0)
@@ -133,6 +130,31 @@ func typedLog(list []typed) []byte {
 	x.raw(le32(uint32(size))...)
 	le.PutUint32(x.b[firstRecord+4:], uint32(size))
 	return logOf(x.b)
+}
+
+// instance is a template that follows, and its values.
+func (x *binxml) instance(id []byte, list []typed, body func()) {
+	definition := len(x.b) + 10
+	x.raw(tokenTemplate, 1).raw(id[:4]...).raw(le32(uint32(definition))...)
+	x.raw(0, 0, 0, 0).raw(id...).raw(0, 0, 0, 0)
+	start := len(x.b)
+	x.raw(tokenFragment, 1, 1, 0)
+	body()
+	x.raw(tokenEnd)
+	le.PutUint32(x.b[start-4:], uint32(len(x.b)-start))
+	x.raw(le32(uint32(len(list)))...)
+	descriptors := len(x.b)
+	for _, v := range list {
+		x.raw(0, 0, v.kind, 0)
+	}
+	for i, v := range list {
+		before := len(x.b)
+		if v.nested != nil {
+			v.nested(x)
+		}
+		x.raw(v.raw...)
+		le.PutUint16(x.b[descriptors+4*i:], uint16(len(x.b)-before))
+	}
 }
 
 // sized is an element with its right sizes, which other readers look at.
@@ -192,6 +214,53 @@ func TestTypes(t *testing.T) {
 	}
 	if n != 1 {
 		t.Errorf("%d events", n)
+	}
+}
+
+// TestNested reads a value that is binary XML with a template and values of its own, as UserData and most EventData are.
+func TestNested(t *testing.T) {
+	inner := []typed{{kind: typeUint32, raw: le32(7)}, {kind: typeString, raw: utf16le("<deep> & low")}}
+	other := append(bytes.Clone(guid[8:]), guid[:8]...)
+	outer := []typed{{kind: typeString, raw: utf16le("a")}, {kind: typeBinXML, nested: func(x *binxml) {
+		x.raw(tokenFragment, 1, 1, 0)
+		x.instance(other, inner, func() { x.sized("EventData", "", func() { x.slots("n", inner) }) })
+		x.raw(tokenEnd)
+	}}}
+	b := recordLog(func(x *binxml) {
+		x.instance(guid, outer, func() {
+			x.sized("Event", "", func() {
+				x.slots("v", outer[:1])
+				x.raw(tokenSubstitution, 1, 0, typeBinXML)
+			})
+		})
+	})
+	n := 0
+	for e, err := range Format.Parse(timeline.Input{R: bytes.NewReader(b)}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+		for name, want := range map[string]string{"v0": "a", "n0": "7", "n1": "<deep> & low"} {
+			if got := text(&e, name); got != want {
+				t.Errorf("%s: got %q, want %q in %v", name, got, want, e.Fields)
+			}
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d events", n)
+	}
+	if os.Getenv("SPOR_ORACLE") == "" {
+		return
+	}
+	file := filepath.Join(t.TempDir(), "log.evtx")
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), "evtxexport", "-f", "xml", file).CombinedOutput()
+	for _, want := range []string{`<Data Name="v0">a<`, `<Data Name="n0">7<`, "&lt;deep&gt; &amp; low"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("evtxexport has no %s: %v\n%s", want, err, out)
+		}
 	}
 }
 
