@@ -39,15 +39,22 @@ func suffix(name string) string {
 type archive struct {
 	label   string // for people, and before the names of files that have no other
 	entries []entry
+	from    io.ReaderAt // what the files lie in, expanded; of a zip nil
+	size    int64       // of that
+	budget  *budget     // of a zip
 	scout   *scout
 	inner   map[int]*archive // by the number of the entry
 	err     error            // what is wrong with it, if anything
 }
 
-// An entry is a file in an archive.
+// An entry is a file in an archive. There are a million in some: it has no more than what tells it from others.
 type entry struct {
-	rel  string
-	file timeline.File
+	rel      string
+	size     int64
+	modified time.Time // UTC; zero: not known
+	at       int64     // where it begins in what the archive is read from; of a sparse file of a tar its number
+	sparse   bool
+	zipped   *zip.File // of a zip
 }
 
 const maxNested = 3 // archives within archives
@@ -65,7 +72,7 @@ func (in *Inputs) archive(ctx context.Context, f *timeline.File, label, host str
 		a.err = fmt.Errorf("%s: %w", label, err)
 	}
 	for i := range a.entries {
-		a.scout.see(&a.entries[i].file, a.entries[i].rel)
+		a.scout.see(a.entries[i].rel, func() *timeline.File { return a.file(i) })
 	}
 	a.scout.settle(ctx, in, func(rel string) string { return links[rel] })
 	for i := range a.entries {
@@ -82,7 +89,7 @@ func (in *Inputs) archive(ctx context.Context, f *timeline.File, label, host str
 		if c := a.scout.collection(e.rel); c != nil && !c.named {
 			told = c.host
 		}
-		a.inner[i] = in.archive(ctx, &e.file, name, told, depth+1)
+		a.inner[i] = in.archive(ctx, a.file(i), name, told, depth+1)
 	}
 	if a.scout.host == "" {
 		a.scout.host = base // what two archives tell is not of one host
@@ -99,30 +106,51 @@ func (a *archive) files(yield func(*timeline.File, error) bool) bool {
 			}
 			continue
 		}
-		f := a.entries[i].file
-		a.scout.place(&f, a.entries[i].rel)
-		if !yield(&f, nil) {
+		f := a.file(i)
+		a.scout.place(f, a.entries[i].rel)
+		if !yield(f, nil) {
 			return false
 		}
 	}
 	return a.err == nil || yield(nil, a.err)
 }
 
-// add takes a file of an archive.
-func (a *archive) add(rel string, f timeline.File) {
-	f.Path, f.Loose = artifacts.Path(a.label+"/"+rel), true
-	f.Item.Origin = f.Path
-	f.Beside = func(suffix string) io.ReadCloser {
-		for i := range a.entries {
-			if a.entries[i].rel == rel+suffix {
-				if r, err := a.entries[i].file.Open(); err == nil {
-					return r
-				}
+// file is an entry as a file of evidence, by its name in the archive.
+func (a *archive) file(i int) *timeline.File {
+	e := &a.entries[i]
+	name := artifacts.Path(a.label + "/" + e.rel)
+	return &timeline.File{
+		Path: name, Loose: true, Size: e.size, Item: artifacts.Item{Origin: name, Times: artifacts.Times{Modified: e.modified}},
+		Open:   func() (io.ReadCloser, error) { return a.open(e) },
+		Beside: func(suffix string) io.ReadCloser { return a.beside(e.rel + suffix) },
+	}
+}
+
+func (a *archive) open(e *entry) (io.ReadCloser, error) {
+	switch {
+	case e.sparse:
+		return nth(io.NewSectionReader(a.from, 0, a.size), e.at)
+	case e.zipped == nil:
+		return section{io.NewSectionReader(a.from, e.at, e.size)}, nil
+	}
+	name := a.label + "/" + e.rel
+	r, err := e.zipped.Open()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return &limited{name: name, r: r, close: r.Close, budget: a.budget}, nil
+}
+
+// beside opens the file of a name, if there is one.
+func (a *archive) beside(rel string) io.ReadCloser {
+	for i := range a.entries {
+		if a.entries[i].rel == rel {
+			if r, err := a.open(&a.entries[i]); err == nil {
+				return r
 			}
 		}
-		return nil
 	}
-	a.entries = append(a.entries, entry{rel, f})
+	return nil
 }
 
 // relative is a name of an archive without what would lead out of it.
@@ -226,7 +254,8 @@ func (a *archive) tar(in *Inputs, at io.ReaderAt, size int64) (links map[string]
 	r := io.NewSectionReader(at, 0, size)
 	t := tar.NewReader(r)
 	links = map[string]string{}
-	for n := 0; ; n++ {
+	a.from, a.size = at, size
+	for n := int64(0); ; n++ {
 		h, err := t.Next()
 		if errors.Is(err, io.EOF) {
 			return links, nil
@@ -244,16 +273,13 @@ func (a *archive) tar(in *Inputs, at io.ReaderAt, size int64) (links map[string]
 		if !h.FileInfo().Mode().IsRegular() || h.Typeflag == tar.TypeLink {
 			continue
 		}
-		start, err := r.Seek(0, io.SeekCurrent)
-		if err != nil {
-			return links, err
+		e := entry{rel: rel, size: h.Size, modified: known(h.ModTime), sparse: sparse(h), at: n}
+		if !e.sparse {
+			if e.at, err = r.Seek(0, io.SeekCurrent); err != nil {
+				return links, err
+			}
 		}
-		f := timeline.File{Size: h.Size, Item: artifacts.Item{Times: artifacts.Times{Modified: known(h.ModTime)}}}
-		f.Open = func() (io.ReadCloser, error) { return section{io.NewSectionReader(at, start, h.Size)}, nil }
-		if sparse(h) {
-			f.Open = func() (io.ReadCloser, error) { return nth(io.NewSectionReader(at, 0, size), n) }
-		}
-		a.add(rel, f)
+		a.entries = append(a.entries, e)
 	}
 }
 
@@ -286,7 +312,7 @@ func sparse(h *tar.Header) bool {
 }
 
 // nth reads the n-th entry of a tar.
-func nth(r io.Reader, n int) (io.ReadCloser, error) {
+func nth(r io.Reader, n int64) (io.ReadCloser, error) {
 	t := tar.NewReader(r)
 	for range n + 1 {
 		if _, err := t.Next(); err != nil {
@@ -302,7 +328,7 @@ func (a *archive) zip(in *Inputs, at io.ReaderAt, size int64) error {
 	if err != nil {
 		return fmt.Errorf("its list of files cannot be read, as of one that was cut: %w", err)
 	}
-	b := &budget{left: freeRatio + passes*maxRatio*size}
+	a.budget = &budget{left: freeRatio + passes*maxRatio*size}
 	locked := 0
 	for _, e := range z.File {
 		if !e.Mode().IsRegular() || strings.HasSuffix(e.Name, "/") {
@@ -315,17 +341,7 @@ func (a *archive) zip(in *Inputs, at io.ReaderAt, size int64) error {
 		if len(a.entries) >= in.opts.maxFiles() {
 			return fmt.Errorf("more than %d files, the rest is not read", in.opts.maxFiles())
 		}
-		a.add(relative(e.Name), timeline.File{
-			Size: int64(min(e.UncompressedSize64, 1<<62)), Item: artifacts.Item{Times: artifacts.Times{Modified: known(e.Modified)}},
-			Open: func() (io.ReadCloser, error) {
-				name := a.label + "/" + e.Name
-				r, err := e.Open()
-				if err != nil {
-					return nil, fmt.Errorf("%s: %w", name, err)
-				}
-				return &limited{name: name, r: r, close: r.Close, budget: b}, nil
-			},
-		})
+		a.entries = append(a.entries, entry{rel: relative(e.Name), size: int64(min(e.UncompressedSize64, 1<<62)), modified: known(e.Modified), zipped: e})
 	}
 	if locked > 0 {
 		return fmt.Errorf("%d files are encrypted: unpack it first, with its password", locked)
@@ -347,6 +363,7 @@ func (a *archive) sevenZip(ctx context.Context, in *Inputs, at io.ReaderAt, size
 	if err != nil {
 		return err
 	}
+	a.from = t
 	b := &budget{left: freeRatio + maxRatio*size}
 	starts, ends := make([]int64, z.Blocks()), make([]int64, z.Blocks())
 	total, why := int64(0), error(nil)
@@ -372,10 +389,7 @@ func (a *archive) sevenZip(ctx context.Context, in *Inputs, at io.ReaderAt, size
 			lost++
 			continue
 		}
-		a.add(relative(f.Name), timeline.File{
-			Size: f.Size, Item: artifacts.Item{Times: artifacts.Times{Modified: known(f.Modified)}},
-			Open: func() (io.ReadCloser, error) { return section{io.NewSectionReader(t, start, f.Size)}, nil },
-		})
+		a.entries = append(a.entries, entry{rel: relative(f.Name), size: f.Size, modified: known(f.Modified), at: start})
 	}
 	if why == nil && lost > 0 {
 		why = io.ErrUnexpectedEOF

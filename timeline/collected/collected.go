@@ -194,7 +194,7 @@ func (in *Inputs) folder(ctx context.Context, name string) *scout {
 		}
 		rel := below(name, string(f.Path))
 		f.Open = func() (io.ReadCloser, error) { return openBelow(name, rel) } // the stream's own ends with it
-		s.see(f, rel)
+		s.see(rel, func() *timeline.File { return f })
 		if archiveName(rel) {
 			packed = append(packed, f)
 		}

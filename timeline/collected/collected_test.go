@@ -5,6 +5,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -297,6 +298,46 @@ func TestSevenZip(t *testing.T) {
 		files, errs, _ := list(t, Options{}, dir)
 		if len(errs) != 1 || !strings.Contains(errs[0], name+": ") || len(files) < 1 || len(files) > 5 {
 			t.Errorf("%s: files %q, errors %q", name, files, errs)
+		}
+	}
+}
+
+// TestSparse reads files of a tar that lie in it without their holes, as GNU's program makes it in both of its ways.
+func TestSparse(t *testing.T) {
+	tool, err := exec.LookPath("tar")
+	if err != nil {
+		t.Skip("SKIPPED: tar is not here")
+	}
+	dir := put(t, piece{"var/log/after.log", "after"}, piece{"var/log/journal", ""})
+	f, err := os.OpenFile(filepath.Join(dir, "var/log/journal"), os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteAt([]byte("end"), 1<<20)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []string{"gnu", "posix"} {
+		name := filepath.Join(t.TempDir(), "a.tar")
+		if out, err := exec.Command(tool, "--sparse", "--format="+format, "-cf", name, "-C", dir, "var/log/journal", "var/log/after.log").CombinedOutput(); err != nil {
+			t.Skipf("SKIPPED: no GNU tar: %v: %s", err, out)
+		}
+		in, err := Open(t.Context(), []string{name}, Options{Dir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]string{"/var/log/journal": strings.Repeat("\x00", 1<<20) + "end", "/var/log/after.log": "after"}
+		for f, err := range in.Files() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b, err := content(f, 1<<30); err != nil || string(b) != want[string(f.Path)] {
+				t.Errorf("%s: %s has %d bytes, %v, want %d", format, f.Path, len(b), err, len(want[string(f.Path)]))
+			}
+			delete(want, string(f.Path))
+		}
+		if err := in.Close(); err != nil || len(want) > 0 {
+			t.Errorf("%s: %v; left %d", format, err, len(want))
 		}
 	}
 }

@@ -106,8 +106,8 @@ func letter(name string) string {
 	return ""
 }
 
-// see takes note of a name.
-func (s *scout) see(f *timeline.File, rel string) {
+// see takes note of a name. The file is asked for where it may tell something.
+func (s *scout) see(rel string, file func() *timeline.File) {
 	names := strings.SplitN(rel, "/", maxAbove+4)
 	for i := range min(len(names)-1, maxAbove+1) {
 		root := strings.Join(names[:i], "/")
@@ -132,7 +132,7 @@ func (s *scout) see(f *timeline.File, rel string) {
 	switch path.Base(rel) {
 	case "hostname", "timezone", "client_info.json", "SYSTEM", "system":
 		if len(s.telling) < maxTelling {
-			s.telling = append(s.telling, telling{rel, f})
+			s.telling = append(s.telling, telling{rel, file()})
 		}
 	}
 }

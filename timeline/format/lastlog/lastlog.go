@@ -90,9 +90,9 @@ func (r *record) plausible() bool {
 func (r *record) certain() bool { return r.plausible() && r.seconds > 15*365*86400 }
 
 // sniff knows a file by its name, and by records that make sense. The head may be nothing but zeros: the lowest uids never
-// log in.
+// log in. One without any is a text: the manual page of faillog bears its name.
 func (k *kind) sniff(name string, head []byte) bool {
-	if !k.named(name) || len(head) == 0 {
+	if !k.named(name) || bytes.IndexByte(head, 0) < 0 {
 		return false
 	}
 	zeros := leadingZeros(head)

@@ -103,6 +103,20 @@ func TestLayouts(t *testing.T) {
 	}
 }
 
+// TestTexts knows no manual page, nor a log, that bears the name of a table.
+func TestTexts(t *testing.T) {
+	page := strings.Repeat(".TH FAILLOG 8 shadow-utils\n.SH NAME\nfaillog \\- display faillog records or set login failure limits\n", 20)
+	for _, k := range kinds {
+		for _, name := range []string{"/usr/share/man/man8/" + k.name + ".8", "/var/log/" + k.name} {
+			for at := range 32 { // where a record would begin
+				if f := Formats.Find(name, []byte(page[at:])); f != nil {
+					t.Errorf("%s from %d on: known as %s", name, at, f.Name)
+				}
+			}
+		}
+	}
+}
+
 // TestSparse reads a file as it is where uids come from a directory: a terabyte, of which two pages are there.
 func TestSparse(t *testing.T) {
 	k := find("lastlog")
