@@ -209,7 +209,19 @@ func (p *parser) run(r io.Reader) {
 
 // foreign tells of a line that is no entry. An empty one is nothing.
 func (p *parser) foreign(line *lines.Line) bool {
-	return line.Text == "" || p.yield(timeline.Event{}, fmt.Errorf("line at offset %d is no entry of %s: %s", line.Offset, p.Name, Shorten(line.Text)))
+	return line.Text == "" || p.yield(timeline.Event{}, &foreignLine{p.Name, line.Offset, line.Text})
+}
+
+// A foreignLine is the error of a line that is no entry. Its words are made when they are asked for: of most, which are
+// counted alone, they never are.
+type foreignLine struct {
+	dialect string
+	offset  int64
+	text    string
+}
+
+func (l *foreignLine) Error() string {
+	return fmt.Sprintf("line at offset %d is no entry of %s: %s", l.offset, l.dialect, Shorten(l.text))
 }
 
 // line gives the entry that a line is.
