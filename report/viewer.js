@@ -229,6 +229,7 @@ async function filter() {
 
 // narrow keeps of what matches that which lies in the brush.
 function narrow() {
+  hint.textContent = "";
   shownCount = 0;
   for (let i = 0; i < matches; i++) {
     const e = matching[i], t = time[e];
