@@ -102,7 +102,7 @@ func newPseudonyms(hosts []*Input) *pseudonyms {
 		if form := in.Incident; form != nil {
 			p.reporter(form)
 		}
-		p.person("person", in.Manifest.Operator)
+		p.person(in.Manifest.Operator)
 		for _, a := range in.Identity.Users {
 			if person(a.ID) {
 				p.user(a.Name)
@@ -179,7 +179,7 @@ func (p *pseudonyms) reporter(form *incident.Incident) {
 	}
 	if c := form.Contact; !c.Consent {
 		p.add("organisation", c.Organisation)
-		p.person("person", c.Name)
+		p.person(c.Name)
 		for part := range strings.FieldsSeq(c.Name) {
 			p.words[strings.ToLower(part)] = p.words[strings.ToLower(c.Name)]
 		}
@@ -258,8 +258,8 @@ func (p *pseudonyms) add(kind, name string) {
 }
 
 // person adds the name of one, in all its spellings.
-func (p *pseudonyms) person(kind, name string) {
-	p.add(kind, name)
+func (p *pseudonyms) person(name string) {
+	p.add("person", name)
 	p.called(name, p.words[strings.ToLower(strings.TrimSpace(name))])
 }
 
