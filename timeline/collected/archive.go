@@ -12,6 +12,7 @@ import (
 	"io"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -180,7 +181,7 @@ func (a *archive) read(ctx context.Context, in *Inputs, f *timeline.File) (links
 	case packing != nil:
 		defer r.Close()
 		return a.packed(ctx, in, packing, whole, f.Size)
-	case !isTar(head) && !bytes.HasPrefix(head, []byte("PK")) && !bytes.HasPrefix(head, []byte(sevenzip.Magic)):
+	case !isTar(head) && !bytes.HasPrefix(head, []byte(sevenzip.Magic)) && suffix(a.label) != ".zip": // which may have anything before it
 		r.Close()
 		return nil, errNone
 	}
@@ -191,10 +192,14 @@ func (a *archive) read(ctx context.Context, in *Inputs, f *timeline.File) (links
 	switch {
 	case isTar(head):
 		return a.tar(in, at, size)
-	case head[0] == '7':
+	case bytes.HasPrefix(head, []byte(sevenzip.Magic)):
 		return nil, a.sevenZip(ctx, in, at, size)
 	}
-	return nil, a.zip(in, at, size)
+	err = a.zip(in, at, size)
+	if errors.Is(err, zip.ErrFormat) && !bytes.HasPrefix(head, []byte("PK")) {
+		err = errNone
+	}
+	return nil, err
 }
 
 // anywhere gives a file that can be read at any place, copied if it must be. It is closed with the inputs.
@@ -208,7 +213,24 @@ func (in *Inputs) anywhere(ctx context.Context, r io.ReadCloser, whole io.Reader
 	return t, n, err
 }
 
-func isTar(head []byte) bool { return len(head) >= 262 && string(head[257:262]) == "ustar" }
+// isTar knows a tar by its name of the format, or, as it was before POSIX and some systems still write it, by the checksum of
+// its first head, which counts eight blanks for itself.
+func isTar(head []byte) bool {
+	if len(head) < 512 {
+		return false
+	}
+	if string(head[257:262]) == "ustar" {
+		return true
+	}
+	sum := int64(8 * ' ')
+	for i, c := range head[:512] {
+		if i < 148 || i >= 156 {
+			sum += int64(c)
+		}
+	}
+	n, err := strconv.ParseInt(strings.Trim(string(head[148:156]), " \x00"), 8, 64)
+	return err == nil && n == sum && head[0] != 0
+}
 
 var gzipped = timeline.Packing{Name: "gzip", Magic: "\x1f\x8b", Open: func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }}
 

@@ -250,7 +250,17 @@ func replace(all []string, old, with string) (out []string) {
 // TestPackings reads a tar in each of the ways a tar is packed that can be made here.
 func TestPackings(t *testing.T) {
 	plain := tarOf(t, piece{"var/log/auth.log", "x"})
-	for name, b := range map[string][]byte{"a.tar": plain, "a.tgz": gz(t, plain)} {
+	old := bytes.Clone(plain)
+	clear(old[257:512]) // what POSIX added
+	sum := 8 * ' '
+	for i, c := range old[:512] {
+		if i < 148 || i >= 156 {
+			sum += rune(c)
+		}
+	}
+	copy(old[148:], fmt.Sprintf("%06o\x00 ", sum))
+	unpacks := append([]byte("MZ that unpacks itself"), zipOf(t, piece{"var/log/auth.log", "x"})...)
+	for name, b := range map[string][]byte{"a.tar": plain, "a.tgz": gz(t, plain), "a.tar.gz": gz(t, old), "a.zip": unpacks} {
 		dir := put(t, piece{name, string(b)})
 		if files, errs, _ := list(t, Options{}, filepath.Join(dir, name)); errs != nil || !slices.Equal(files, []string{"a /var/log/auth.log"}) {
 			t.Errorf("%s: %q, %q", name, files, errs)
