@@ -147,6 +147,9 @@ func TestDetails(t *testing.T) {
 		if back == 0 {
 			next++
 		}
+		if near := i % detailBlock; i%101 > 3 && near > 3 && near < detailBlock-4 {
+			continue // each block is opened for each event
+		}
 		if got := strings.ReplaceAll(v.fieldsOf(t, i, messages[id]), "\v", "\n"); got != w {
 			t.Fatalf("event %d: got %q, want %q", i, got, w)
 		}
