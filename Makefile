@@ -64,7 +64,7 @@ tidy:
 # Unit tests, house rules, end-to-end scripts. What runs under wine comes by itself.
 unit:
 	$(step)
-	go test -race -shuffle=on $(TESTFLAGS) $$(go list ./... | grep -v /build/wine)
+	go test -race -shuffle=on -timeout 20m $(TESTFLAGS) $$(go list ./... | grep -v /build/wine)
 
 dead:
 	$(step)
