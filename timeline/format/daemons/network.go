@@ -71,7 +71,8 @@ func netfilter(f *textlog.Fields, prefix, pairs string) {
 	}
 	f.Did(action, result)
 	f.Add("rule", rule)
-	for k, v := range textlog.Pairs(pairs) {
+	for word := range strings.SplitSeq(pairs, " ") {
+		k, v, _ := strings.Cut(word, "=")
 		switch k {
 		case "IN":
 			f.Add("interface", v)

@@ -70,8 +70,10 @@ func (h *header) read(text string, at int) {
 			rest = after
 		}
 	}
-	if zone, after, ok := strings.Cut(rest, ": %"); ok && at > 0 && len(zone) <= 5 && strings.Trim(zone, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" { // Cisco
-		rest = rest[len(rest)-len(after)-1:]
+	if len(rest) > 8 && rest[0]-'A' <= 25 && rest[1]-'A' <= 25 { // Cisco: "EDT: %SYS-5-CONFIG_I: …"
+		if zone, _, ok := strings.Cut(rest[:8], ": %"); ok && strings.Trim(zone, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" {
+			rest = rest[len(zone)+2:]
+		}
 	}
 	h.sender(rest)
 	h.relayed()
@@ -98,6 +100,9 @@ func (h *header) relayed() {
 // was taken for the program, or stands behind the host's name.
 func (h *header) counted() bool {
 	said := h.body
+	if said == "" || said[0]-'0' > 9 && (h.reporter == "" || h.reporter[0]-'0' > 9) { // nearly every line
+		return false
+	}
 	if number, rest, ok := strings.Cut(said, ": "); ok && number != "" && len(number) <= 10 && strings.Trim(number, "0123456789") == "" {
 		said = rest
 	} else if h.reporter == "" || h.reporter[0]-'0' > 9 || strings.Trim(h.reporter, "0123456789") != "" {
