@@ -18,10 +18,18 @@ import (
 	"spor/cmd/spor/internal/interview"
 )
 
-// maxLine bounds what is typed in one line, in bytes.
-const maxLine = 16 << 10
+// Bounds of what is typed, in bytes: of one line, of what is pasted at once, and of a line that a terminal of Linux passes on with its end:
+// it drops the rest without a word (N_TTY_BUF_SIZE).
+const (
+	maxLine   = 16 << 10
+	maxPasted = 4 * maxLine
+	ttyLine   = 4095
+)
 
-// screenWidth is where lines are broken, in letters: every console has that many.
+// pasting is how long after a line the next one still was pasted with it.
+const pasting = 30 * time.Millisecond
+
+// screenWidth is where lines are broken, in letters, unless the terminal is narrower.
 const screenWidth = 76
 
 // Why no line came.
@@ -36,17 +44,26 @@ var (
 type console struct {
 	out     io.Writer
 	wanted  chan struct{} // one more line
-	lines   chan string
+	lines   chan entry
 	ended   chan struct{} // instead of a line: the input has ended, or on Windows Ctrl-C was pressed
 	signals chan os.Signal
 	reading bool // a line is wanted that has not come
 	cut     bool // the line will not come: Ctrl-C was pressed while it was read, which on Windows ends the reading
+	long    bool // of what was read last not all was kept
 	closed  bool // the window, or the input has ended
+	width   func() int
+}
+
+// An entry is one line, or the lines that were pasted at once.
+type entry struct {
+	text string
+	long bool // not all of it was kept
 }
 
 // newConsole takes over a terminal, and with it the signals: from here on Ctrl-C asks first.
 func newConsole(s cli.Streams) *console {
-	c := &console{out: s.Out, wanted: make(chan struct{}, 1), lines: make(chan string), ended: make(chan struct{}), signals: make(chan os.Signal, 4)}
+	c := &console{out: s.Out, wanted: make(chan struct{}, 1), lines: make(chan entry), ended: make(chan struct{}), signals: make(chan os.Signal, 4)}
+	c.width = func() int { return columns(s.Out) }
 	if isLatin1(locale()) {
 		c.out = latin1{s.Out}
 	}
@@ -56,21 +73,44 @@ func newConsole(s cli.Streams) *console {
 	return c
 }
 
-// read gives each line that is wanted, or says that there is none. What of a line is over maxLine is left out.
+// read gives each line that is wanted, or says that there is none. What is there already when a line has come was pasted with
+// it, and belongs to it: a pasted letter must not answer the questions that are still to come.
 func (c *console) read(in io.Reader) {
 	r := bufio.NewReaderSize(in, maxLine)
 	for range c.wanted {
-		line, err := r.ReadSlice('\n')
-		text := typed(line)
-		for errors.Is(err, bufio.ErrBufferFull) {
-			_, err = r.ReadSlice('\n')
-		}
-		if err != nil && text == "" {
+		one, err := readLine(r)
+		if err != nil && one.text == "" {
 			c.ended <- struct{}{}
 			continue
 		}
-		c.lines <- text
+		for one.text != "" && err == nil && (r.Buffered() > 0 || pasted(in)) {
+			var more entry
+			more, err = readLine(r)
+			if one.long = one.long || more.long || len(one.text) > maxPasted; len(one.text) <= maxPasted {
+				one.text += "\n" + more.text
+			}
+		}
+		c.lines <- one
 	}
+}
+
+// readLine reads one. What of it is over maxLine is left out.
+func readLine(r *bufio.Reader) (entry, error) {
+	line, err := r.ReadSlice('\n')
+	one := entry{long: len(line) >= ttyLine}
+	if one.long { // the last letter may be cut in two
+		line = line[:len(line)-1]
+		for range utf8.UTFMax - 1 {
+			if last, n := utf8.DecodeLastRune(line); last == utf8.RuneError && n == 1 {
+				line = line[:len(line)-1]
+			}
+		}
+	}
+	one.text = typed(line)
+	for errors.Is(err, bufio.ErrBufferFull) {
+		_, err = r.ReadSlice('\n')
+	}
+	return one, err
 }
 
 // typed makes clean text of a line: of UTF-8, or else of Latin-1, without keys that are no letters.
@@ -128,9 +168,9 @@ func (c *console) want() {
 func (c *console) wait(done <-chan struct{}) (string, error) {
 	for {
 		select {
-		case line := <-c.lines:
-			c.reading, c.cut = false, false
-			return line, nil
+		case one := <-c.lines:
+			c.reading, c.cut, c.long = false, false, one.long
+			return strings.TrimSpace(one.text), nil
 		case s := <-c.signals:
 			c.cut = runtime.GOOS == "windows" && c.reading
 			return "", pressed(s)
@@ -161,11 +201,14 @@ func pressed(s os.Signal) error {
 }
 
 // say writes a text, broken into lines.
-func (c *console) say(text string) { fmt.Fprintln(c.out, interview.Wrap(text, screenWidth)) }
+func (c *console) say(text string) { fmt.Fprintln(c.out, interview.Wrap(text, lineWidth(c.width()))) }
+
+// lineWidth is where lines are broken on a terminal of that many columns.
+func lineWidth(columns int) int { return min(screenWidth, max(columns-4, 16)) }
 
 // ask writes what can be typed, and waits for it.
 func (c *console) ask(prompt string) (string, error) {
-	fmt.Fprint(c.out, interview.Wrap(prompt, screenWidth), "\n> ")
+	fmt.Fprint(c.out, interview.Wrap(prompt, lineWidth(c.width())), "\n> ")
 	return c.line()
 }
 

@@ -267,11 +267,17 @@ func (g *guide) sure(prompt string) (string, error) {
 		if !errors.Is(err, errPressed) {
 			return text, err
 		}
-		fmt.Fprintln(g.out)
-		if text, err := g.ask(g.words.Stop); err != nil || interview.Yes(text) {
+		if g.leaves() {
 			return "", errLeft
 		}
 	}
+}
+
+// leaves asks whether Ctrl-C was meant.
+func (g *guide) leaves() bool {
+	fmt.Fprintln(g.out)
+	text, err := g.ask(g.words.Stop)
+	return err != nil || interview.Yes(text)
 }
 
 // questions asks them all, then where to write, then whether to begin. Its error means that the person is gone.
@@ -359,8 +365,14 @@ func (g *guide) answer(v *interview.Interview, text string) error {
 		return nil
 	}
 	var gone error
+	long := g.long
 	if v.Question().Kind.Long() {
 		text, gone = g.more(text)
+	} else {
+		text = strings.Join(strings.Fields(text), " ")
+	}
+	if long || g.long || len(text) > interview.Most {
+		g.say(interview.Fill(w.TooLong, strconv.Itoa(interview.Most)))
 	}
 	understood, left, problem := v.Answer(text, time.Now())
 	switch {
@@ -377,13 +389,22 @@ func (g *guide) answer(v *interview.Interview, text string) error {
 
 // more reads the other lines of an answer that may have several. They are kept also where the person goes meanwhile.
 func (g *guide) more(text string) (string, error) {
-	for {
+	for long := g.long; ; {
 		fmt.Fprint(g.out, "> ")
 		line, err := g.line()
-		if err != nil || line == "" {
+		g.long = g.long || long
+		switch {
+		case errors.Is(err, errPressed):
+			if g.leaves() {
+				return text, errLeft
+			}
+			continue
+		case err != nil || line == "":
 			return text, err
 		}
-		text += "\n" + line
+		if long = g.long; len(text) <= interview.Most {
+			text += "\n" + line
+		}
 	}
 }
 
@@ -446,13 +467,13 @@ func (g *guide) keep(ctx context.Context, v *interview.Interview) error {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	cancel(cli.ErrInterrupted)
 	g.job.warnings = nil
-	return g.run(ctx, v, &telling{words: g.words, contact: g.contact, streams: g.opts.stream, formOnly: true})
+	return g.run(ctx, v, &telling{words: g.words, contact: g.contact, width: g.width, streams: g.opts.stream, formOnly: true})
 }
 
 // collect is the collection, with somebody watching who may stop it.
 func (g *guide) collect(ctx context.Context, v *interview.Interview) error {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	t := &telling{words: g.words, contact: g.contact, streams: g.opts.stream}
+	t := &telling{words: g.words, contact: g.contact, width: g.width, streams: g.opts.stream}
 	done := make(chan struct{})
 	gone := make(chan struct{})
 	go func() {
@@ -475,7 +496,8 @@ func (g *guide) run(ctx context.Context, v *interview.Interview, t *telling) err
 	j.began, j.incident, j.tlp = now, form, cmp.Or(form.TLP, j.tlp)
 	j.opts.given = append(j.opts.given, "guided="+g.words.Lang)
 	j.view = newView(cli.Streams{Out: g.out, Err: g.out}, j.opts)
-	j.view.mode.terminal = os.Getenv("TERM") != "dumb"
+	kind := os.Getenv("TERM")
+	j.view.mode.terminal = kind != "dumb" && (kind != "" || runtime.GOOS == "windows")
 	j.view.telling = t
 	err := j.collect(ctx)
 	var e *cli.Error

@@ -21,10 +21,11 @@ import (
 type telling struct {
 	words    *interview.Words
 	contact  kit.Contact
-	formOnly bool // nothing but the form is sealed
-	streams  bool // what is collected waits until it is sent
-	waits    bool // for a receiver that does not answer
-	paused   bool // a question stands on the screen
+	width    func() int // of the terminal, in letters
+	formOnly bool       // nothing but the form is sealed
+	streams  bool       // what is collected waits until it is sent
+	waits    bool       // for a receiver that does not answer
+	paused   bool       // a question stands on the screen
 	root     bool
 	began    time.Time
 	begun    int // sources, up to now
@@ -35,7 +36,7 @@ type telling struct {
 const tellEvery = time.Second
 
 func (t *telling) say(w io.Writer, text string) {
-	fmt.Fprintln(w, interview.Wrap(text, screenWidth))
+	fmt.Fprintln(w, interview.Wrap(text, lineWidth(t.width())))
 }
 
 func (t *telling) warn(w io.Writer, text string) { t.say(w, interview.Fill(t.words.Warning, text)) }
@@ -125,9 +126,9 @@ func (t *telling) progress(v *view, now time.Time) {
 		fmt.Fprintln(v.err, line)
 		return
 	}
-	runes := []rune(line)
-	runes = runes[:min(len(runes), 79)]
-	fmt.Fprintf(v.err, "\r%s%s", string(runes), strings.Repeat(" ", max(0, v.width-len(runes))))
+	runes, most := []rune(line), max(min(t.width()-1, 79), 1) // a line that is wider would begin another one each time
+	runes = runes[:min(len(runes), most)]
+	fmt.Fprintf(v.err, "\r%s%s", string(runes), strings.Repeat(" ", max(0, min(v.width, most)-len(runes))))
 	v.width = len(runes)
 }
 

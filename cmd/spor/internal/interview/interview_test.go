@@ -268,7 +268,7 @@ func FuzzAnswer(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, number int, text string) {
-		if number < 0 || number >= len(questions) || strings.TrimSpace(text) == "" || len(text) > most {
+		if number < 0 || number >= len(questions) || strings.TrimSpace(text) == "" || len(text) > Most {
 			return
 		}
 		v := New(languages["is"], incident.Incident{Contact: incident.Contact{Phone: "+354 1", Name: "A", Organisation: "B"}}, "pc1")

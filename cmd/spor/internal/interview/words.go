@@ -32,7 +32,7 @@ type Words struct {
 
 	// The questions.
 	Of, Skip, Keep, End, Known, IfSkipped, Before string
-	Understood, OnceMore, LeftAsText              string
+	Understood, OnceMore, LeftAsText, TooLong     string
 	YesNo                                         string
 	Answers                                       map[string]string // "yes", "no", "unknown"
 	Choices                                       map[string]string // of classes, states and levels of TLP
