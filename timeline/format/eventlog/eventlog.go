@@ -85,7 +85,7 @@ var providers = sync.OnceValue(func() map[string]*Provider {
 		switch {
 		case r.key[0] == '=':
 			named = named[:0]
-			for _, name := range strings.Split(strings.TrimSuffix(r.key[1:]+"\t"+r.text, "\t"), "\t") {
+			for name, rest := r.key[1:], r.text; name != ""; name, rest, _ = strings.Cut(rest, "\t") {
 				if table[name] == nil {
 					table[name] = &Provider{messages: map[uint64]message{}}
 				}
@@ -109,7 +109,9 @@ var providers = sync.OnceValue(func() map[string]*Provider {
 
 func parseMessage(text string) message {
 	var m message
-	for _, c := range strings.Split(text, "|") {
+	for more := true; more; {
+		var c string
+		c, text, more = strings.Cut(text, "|")
 		var pieces clause
 		for c != "" {
 			before, rest, found := strings.Cut(c, "{")

@@ -170,7 +170,7 @@ func TestTables(t *testing.T) {
 			t.Errorf("messages.tsv:%d: events %q", i+1, ids)
 		}
 		for _, id := range numbers(ids) {
-			for _, name := range strings.Split(names, "\t") {
+			for name := range strings.SplitSeq(names, "\t") {
 				key := name + "/" + strconv.FormatUint(id, 10)
 				if before := seen[key]; before != 0 {
 					t.Errorf("messages.tsv:%d: %s stands in line %d too", i+1, key, before)

@@ -47,7 +47,9 @@ const maxRange = 1 << 12
 // numbers reads 1,0x20-0x2f,8.
 func numbers(list string) []uint64 {
 	var all []uint64
-	for _, r := range strings.Split(list, ",") {
+	for more := true; more; {
+		var r string
+		r, list, more = strings.Cut(list, ",")
 		first, last, several := strings.Cut(r, "-")
 		if !several {
 			last = first
