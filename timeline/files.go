@@ -60,7 +60,7 @@ func Files(name string) iter.Seq2[*File, error] {
 		m, err := readManifest(root)
 		switch {
 		case err == nil:
-			m.files(root, yield)
+			m.below(root, yield)
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, errNotOurs):
 			w := walker{root: root, prefix: name, yield: yield}
 			w.dir(".", 0)
@@ -112,14 +112,41 @@ func readManifest(root *os.Root) (*folder, error) {
 		return nil, err
 	}
 	defer f.Close()
+	return parseManifest(f)
+}
+
+func parseManifest(r io.Reader) (*folder, error) {
 	var m folder
-	if err := json.NewDecoder(io.LimitReader(f, maxManifest)).Decode(&m); err != nil || m.Format == 0 || m.Bundle == "" {
+	if err := json.NewDecoder(io.LimitReader(r, maxManifest)).Decode(&m); err != nil || m.Format == 0 || m.Bundle == "" {
 		return nil, errNotOurs
 	}
 	return &m, nil
 }
 
-func (m *folder) files(root *os.Root, yield func(*File, error) bool) {
+// Opened gives the items of an opened folder that lies elsewhere than in a folder, by its manifest.json and what opens its files
+// by their names in it.
+func Opened(manifest io.Reader, open func(name string) (io.ReadCloser, error)) (iter.Seq2[*File, error], error) {
+	m, err := parseManifest(manifest)
+	if err != nil {
+		return nil, err
+	}
+	beside := func(name string) io.ReadCloser {
+		if r, err := open(name); err == nil {
+			return r
+		}
+		return nil
+	}
+	return func(yield func(*File, error) bool) { m.files(open, beside, yield) }, nil
+}
+
+// below gives the items in a folder.
+func (m *folder) below(root *os.Root, yield func(*File, error) bool) {
+	open := func(name string) (io.ReadCloser, error) { return root.Open(name) }
+	m.files(open, func(name string) io.ReadCloser { return beside(name, root.Lstat, root.Open) }, yield)
+}
+
+// files gives the items, each opened by its name; optional is for those that need not be there.
+func (m *folder) files(open func(name string) (io.ReadCloser, error), optional func(name string) io.ReadCloser, yield func(*File, error) bool) {
 	zone := Zone(m.Clock, time.LoadLocation)
 	for _, e := range m.Entries {
 		if e.Origin == "" && e.Name == "" {
@@ -128,8 +155,8 @@ func (m *folder) files(root *os.Root, yield func(*File, error) bool) {
 		name := e.Name
 		f := &File{
 			Host: m.Host.Hostname, Path: e.Origin, SHA256: e.SHA256, Item: e.Item, Size: e.Size, Zone: zone,
-			Open:   func() (io.ReadCloser, error) { return root.Open(name) },
-			Beside: func(suffix string) io.ReadCloser { return m.beside(root, e.Origin+artifacts.Path(suffix)) },
+			Open:   func() (io.ReadCloser, error) { return open(name) },
+			Beside: func(suffix string) io.ReadCloser { return m.beside(optional, e.Origin+artifacts.Path(suffix)) },
 		}
 		f.Path = cmp.Or(f.Path, artifacts.Path(name))
 		if !yield(f, nil) {
@@ -139,10 +166,10 @@ func (m *folder) files(root *os.Root, yield func(*File, error) bool) {
 }
 
 // beside opens the item of an origin.
-func (m *folder) beside(root *os.Root, origin artifacts.Path) io.ReadCloser {
+func (m *folder) beside(optional func(name string) io.ReadCloser, origin artifacts.Path) io.ReadCloser {
 	for i := range m.Entries {
 		if m.Entries[i].Origin == origin {
-			return beside(m.Entries[i].Name, root.Lstat, root.Open)
+			return optional(m.Entries[i].Name)
 		}
 	}
 	return nil
@@ -213,7 +240,7 @@ func (w *walker) opened(name string) (ours, goOn bool) {
 		return false, true
 	}
 	goOn = true
-	m.files(root, func(f *File, err error) bool {
+	m.below(root, func(f *File, err error) bool {
 		goOn = w.yield(f, err)
 		return goOn
 	})

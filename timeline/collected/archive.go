@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"iter"
 	"path"
 	"slices"
 	"strconv"
@@ -98,8 +100,47 @@ func (in *Inputs) archive(ctx context.Context, f *timeline.File, label, host str
 	return a
 }
 
+// opened gives the items of an opened folder that was packed; nil: it is none.
+func (a *archive) opened() iter.Seq2[*timeline.File, error] {
+	const name = "manifest.json"
+	at := slices.IndexFunc(a.entries, func(e entry) bool {
+		return e.rel == name || strings.HasSuffix(e.rel, "/"+name) && strings.Count(e.rel, "/") == 1
+	})
+	if at < 0 {
+		return nil
+	}
+	manifest, err := a.open(&a.entries[at])
+	if err != nil {
+		return nil
+	}
+	defer manifest.Close()
+	dir, byName := strings.TrimSuffix(a.entries[at].rel, name), map[string]int{}
+	for i := range a.entries {
+		byName[a.entries[i].rel] = i
+	}
+	items, err := timeline.Opened(manifest, func(name string) (io.ReadCloser, error) {
+		i, ok := byName[dir+name]
+		if !ok {
+			return nil, &fs.PathError{Op: "open", Path: a.label + "/" + dir + name, Err: fs.ErrNotExist}
+		}
+		return a.open(&a.entries[i])
+	})
+	if err != nil {
+		return nil
+	}
+	return items
+}
+
 // files gives the files of an archive, those of archives in it too, and what is wrong with it; false: the consumer had enough.
 func (a *archive) files(yield func(*timeline.File, error) bool) bool {
+	if items := a.opened(); items != nil {
+		for f, err := range items {
+			if !yield(f, err) {
+				return false
+			}
+		}
+		return a.err == nil || yield(nil, a.err)
+	}
 	for i := range a.entries {
 		if inner := a.inner[i]; inner != nil {
 			if !inner.files(yield) {

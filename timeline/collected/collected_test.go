@@ -476,6 +476,14 @@ func TestZoneOfHost(t *testing.T) {
 func TestOpenedBelow(t *testing.T) {
 	dir := put(t, piece{"case/fs01/manifest.json", `{"format":1,"bundle":"ab","host":{"hostname":"fs01"},"entries":[{"number":1,"name":"files/b","origin":"/b","source":"s","size":1}]}`},
 		piece{"case/fs01/files/b", "x"}, piece{"case/fs01/report.html", "x"}, piece{"case/auth.log", "x"})
+	packed := []piece{{"fs01/manifest.json", `{"format":1,"bundle":"ab","host":{"hostname":"fs01"},"entries":[{"number":1,"name":"files/b","origin":"/b","source":"s","size":1},{"number":2,"name":"files/gone","origin":"/gone","source":"s","size":1}]}`}, {"fs01/files/b", "x"}, {"fs01/report.html", "x"}}
+	for name, b := range map[string][]byte{"fs01.zip": zipOf(t, packed...), "fs01.tar.gz": gz(t, tarOf(t, packed...))} {
+		in := put(t, piece{name, string(b)})
+		files, errs, _ := list(t, Options{}, in)
+		if len(errs) != 1 || !strings.Contains(errs[0], "/fs01/files/gone: file does not exist") || !slices.Equal(files, []string{"fs01 /b"}) {
+			t.Errorf("%s: got %q, %q", name, files, errs)
+		}
+	}
 	files, errs, _ := list(t, Options{}, dir)
 	if want := []string{" " + dir + "/case/auth.log", "fs01 /b"}; errs != nil || !slices.Equal(files, want) {
 		t.Errorf("got %q, %q, want %q", files, errs, want)
