@@ -1,6 +1,7 @@
 // Package mail reads the logs that mail servers write themselves, apart from syslog: Exim's main, reject and panic log (The
 // Exim Specification 4.97, 53), Dovecot's (doc.dovecot.org, Logging), also with labels of multilog, Roundcube Webmail's
-// (program/lib/Roundcube/rcube.php, write_log), and Zimbra's audit and mailbox logs (conf/log4j.properties). What the words mean is in package daemons.
+// (program/lib/Roundcube/rcube.php, write_log), Zimbra's audit and mailbox logs
+// (conf/log4j.properties), Kerio Connect's and Domino's. What the words mean is in package daemons.
 package mail
 
 import (
@@ -18,6 +19,8 @@ var Formats = []*timeline.Format{
 	(&textlog.Dialect{Name: "exim", Type: "exim:log:entry", Begin: eximBegin, Sure: eximSure, Read: exim}).Format(),
 	(&textlog.Dialect{Name: "roundcube", Type: "roundcube:log:entry", Begin: roundcubeBegin, Sure: roundcubeSure, Read: roundcube}).Format(),
 	(&textlog.Dialect{Name: "zimbra", Type: "zimbra:log:entry", Begin: zimbraBegin, Read: zimbra}).Format(),
+	(&textlog.Dialect{Name: "kerio", Type: "kerio:log:entry", Begin: kerioBegin, Sure: kerioSure, Read: kerio}).Format(),
+	(&textlog.Dialect{Name: "domino", Type: "domino:log:entry", Begin: dominoBegin, Sure: dominoSure, Read: domino}).Format(),
 }
 
 // dovecotBegin reads a date and " imap-login: Info: ", " auth-worker(5): Info: ".

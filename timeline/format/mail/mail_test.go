@@ -12,6 +12,16 @@ import (
 
 var cases = []textlogtest.Case{
 	{
+		Format: "kerio", Name: "security.log",
+		Text: "[09/Mar/2026 09:00:00] SMTP: User eve@example.net doesn't exist. Attempt from IP address 192.0.2.7.\n[09/Mar/2026 09:00:01] Relay attempt from IP address 192.0.2.7, mail from <a@example.net> to <b@example.org> rejected\n[09/Mar/2026 09:00:02] other words\n",
+		Want: []string{`"action":"login_failed","authentication_result":"failure","service":"SMTP","username":"eve@example.net","ip_address":"192.0.2.7"`, `"action":"mail_refused","authentication_result":"failure","ip_address":"192.0.2.7","sender":"a@example.net","recipient":"b@example.org"`, `"body":"other words"`},
+	},
+	{
+		Format: "domino", Name: "console.log",
+		Text: "[28325:00010-3735542592] 09-03-2026 09:00:00   POP3 Server: Authentication failure for eve, connecting host 192.0.2.7: Password not found\n03/09/2026 09:00:01 PM   SMTP Server: h.example.net (192.0.2.8) connected\n",
+		Want: []string{`"datetime":"2026-03-09T09:00:00.000000+00:00"`, `"datetime":"2026-03-09T21:00:01.000000+00:00"`},
+	},
+	{
 		Format: "zimbra", Name: "/opt/zimbra/log/audit.log",
 		Text: "2026-03-09 09:00:00,616 INFO  [qtp93-137:https://z.example.net:7071/service/admin/soap/AuthRequest] [name=eve@example.net;ip=127.0.0.1;oip=192.0.2.7;port=52016;ua=ZimbraWebClient - GC88 (Linux);soapId=9f;] SoapEngine - handler exception: authentication failed for [eve@example.net], invalid password\n" +
 			"2026-03-09 09:00:01,193 INFO  [ImapSSLServer-1] [ip=192.0.2.8;cid=57;] imap - authentication failed for [ann] (invalid password)\n" +
