@@ -4,6 +4,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"spor/timeline"
 	"spor/timeline/dates"
@@ -24,7 +25,7 @@ type Entry struct {
 	Skip    bool   // set: the entry is no event: a heading
 
 	Fields
-	arena   strings.Builder
+	arena   []byte
 	scratch []byte
 	row     []string // of Columns
 	members members
@@ -139,30 +140,38 @@ func (f *Fields) Did(action, result string) {
 // arenaSize is how much text one allocation holds.
 const arenaSize = 32 << 10
 
-// room makes room for a text, and says where it begins.
-func (e *Entry) room(n int) (start int) {
-	if e.arena.Cap()-e.arena.Len() < n {
-		e.arena = strings.Builder{} // texts of the old one stay
-		e.arena.Grow(max(n, arenaSize))
-	}
-	return e.arena.Len()
-}
-
 // Keep makes a text of bytes that may change.
 func (e *Entry) Keep(b []byte) string {
-	start := e.room(len(b))
-	e.arena.Write(b)
-	return e.arena.String()[start:]
+	e.room(len(b))
+	return e.kept(append(e.arena, b...))
 }
 
 // Join makes one text of several.
 func (e *Entry) Join(parts ...string) string {
-	var room [512]byte
-	b := room[:0]
+	n := 0
+	for _, p := range parts {
+		n += len(p)
+	}
+	e.room(n)
+	b := e.arena
 	for _, p := range parts {
 		b = append(b, p...)
 	}
-	return e.Keep(b)
+	return e.kept(b)
+}
+
+// room makes room for a text.
+func (e *Entry) room(n int) {
+	if cap(e.arena)-len(e.arena) < n {
+		e.arena = make([]byte, 0, max(n, arenaSize)) // texts of the old one stay
+	}
+}
+
+// kept is what was appended to the arena. Nothing writes to it again.
+func (e *Entry) kept(b []byte) string {
+	text := b[len(e.arena):]
+	e.arena = e.arena[:len(b)]
+	return unsafe.String(unsafe.SliceData(text), len(text))
 }
 
 // Pairs gives the pairs of "key=value key=\"a value\" …", separated by blanks, commas or semicolons. Quotes hide all of
