@@ -15,6 +15,7 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -134,23 +135,22 @@ func made(t testing.TB, hostile string) fstest.MapFS {
 		map[string]any{"kind": "cron", "path": "/etc/cron.d/updater" + hostile, "user": "root" + hostile, "command": "/dev/shm/.x -q" + hostile, "targets": []any{map[string]any{"path": "/dev/shm/.x", "temporary": true, "modified": began.Add(-50 * time.Hour)}}},
 		map[string]any{"kind": "systemd-unit", "path": "/usr/lib/systemd/system/ssh.service", "command": "/usr/sbin/sshd -D", "targets": []any{map[string]any{"path": "/usr/sbin/sshd", "package": "openssh-server", "modified": began.AddDate(-1, 0, 0)}}})
 	folder["files/srv/100%25 x#?.txt"] = &fstest.MapFile{Data: []byte("Hi friends,\n\nall your files are ours. " + hostile + "\n")}
-	folder["screens/session-2.png"] = &fstest.MapFile{Data: screenshot(t)}
+	folder["screens/session-2.png"] = &fstest.MapFile{Data: screenshot()}
 	folder["timeline.jsonl"] = &fstest.MapFile{Data: events(hostile)}
 	return folder
 }
 
 // screenshot is a desktop with a window on it.
-func screenshot(t testing.TB) []byte {
-	t.Helper()
+var screenshot = sync.OnceValue(func() []byte {
 	m := image.NewRGBA(image.Rect(0, 0, 1600, 900))
 	draw.Draw(m, m.Bounds(), image.NewUniform(color.RGBA{0, 90, 120, 255}), image.Point{}, draw.Src)
 	draw.Draw(m, image.Rect(300, 200, 1100, 700), image.White, image.Point{}, draw.Src)
 	var b bytes.Buffer
 	if err := png.Encode(&b, m); err != nil {
-		t.Fatal(err)
+		panic(err) // of a picture in memory
 	}
 	return b.Bytes()
-}
+})
 
 // events are a timeline of records and files over a month, one before and one after the collection, one without a time.
 func events(hostile string) []byte {
