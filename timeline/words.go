@@ -18,16 +18,17 @@ type lexicon struct {
 	held int          // bytes of all words
 }
 
-// A vocabulary is the words of one field; a text has its place by its fingerprint. An empty text is no word.
+// A vocabulary is the words of one field; a text has its place by its fingerprint, or the one beside it. An empty text is no
+// word.
 type vocabulary [wordCount]word
 
 // A word is a text and the whole member that AppendJSON writes where a field has it, comma first.
 type word struct{ text, member string }
 
 const (
-	wordCount = 16
+	wordCount = 32
 	maxWord   = 1 << 10 // bytes of one
-	maxWords  = 3 << 20 // bytes of all
+	maxWords  = 4 << 20 // bytes of all
 	wordsSize = wordCount * 32
 )
 
@@ -38,6 +39,9 @@ func (l *lexicon) append(b []byte, s *shape, i int, text string) []byte {
 		h := fingerprint(text, s.number<<8+uint64(i))
 		place := h % wordCount
 		w := s.words[i]
+		if w != nil && w[place].text != "" && w[place].text != text {
+			place ^= 1
+		}
 		if w != nil && w[place].text == text {
 			return append(b, byte(place))
 		}
@@ -60,7 +64,7 @@ func (l *lexicon) add(s *shape, i, place int, text string) bool {
 	if l.held > maxWords {
 		return false
 	}
-	w := word{text: strings.Clone(text)}
+	var w word
 	if i < len(s.fields) {
 		f := Field{Name: s.fields[i].Name, kind: s.fields[i].kind, text: text}
 		to := writer{b: []byte{' '}}
@@ -68,13 +72,19 @@ func (l *lexicon) add(s *shape, i, place int, text string) bool {
 			return false
 		}
 		w.member = string(to.b[1:])
+		l.held += len(w.member)
+	}
+	if at := len(w.member) - 1 - len(text); at > 0 && w.member[at:at+len(text)] == text {
+		w.text = w.member[at : at+len(text)] // as it stands between the quotation marks
+	} else {
+		w.text = strings.Clone(text)
+		l.held += len(text)
 	}
 	if s.words[i] == nil {
 		s.words[i] = new(vocabulary)
 		l.held += wordsSize
 	}
 	s.words[i][place] = w
-	l.held += len(w.text) + len(w.member)
 	return true
 }
 
