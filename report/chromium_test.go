@@ -20,10 +20,14 @@ type browser struct {
 	t       testing.TB
 	to      io.WriteCloser
 	from    *bufio.Reader
+	answers *os.File // under from
 	last    int
 	session string
 	heard   []message // events, in order
 }
+
+// patience is how long a browser may keep silent, on a machine however busy, before it is taken for dead.
+const patience = 2 * time.Minute
 
 type message struct {
 	ID      int             `json:"id,omitempty"`
@@ -63,8 +67,7 @@ func newBrowser(t testing.TB) *browser {
 	}
 	in.Close()
 	out.Close()
-	b := &browser{t: t, to: ours, from: bufio.NewReaderSize(answers, 1<<20)}
-	answers.SetReadDeadline(time.Now().Add(2 * time.Minute))
+	b := &browser{t: t, to: ours, from: bufio.NewReaderSize(answers, 1<<20), answers: answers}
 	t.Cleanup(func() {
 		b.session = ""
 		fmt.Fprintf(ours, `{"id":1000000,"method":"Browser.close"}`+"\x00")
@@ -132,6 +135,7 @@ func (b *browser) call(method string, params, result any) {
 
 func (b *browser) read(waiting string) message {
 	b.t.Helper()
+	b.answers.SetReadDeadline(time.Now().Add(patience))
 	line, err := b.from.ReadBytes(0)
 	if err != nil {
 		b.t.Fatalf("waiting for %s: %v", waiting, err)
@@ -173,7 +177,7 @@ func (b *browser) text(expression string) string {
 // until waits until an expression is true.
 func (b *browser) until(expression string) {
 	b.t.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		var ok bool
 		if b.eval("Boolean("+expression+")", &ok); ok {
 			return
