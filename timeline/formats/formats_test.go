@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,6 +29,33 @@ func TestNames(t *testing.T) {
 		if f.Sniff("/empty", nil) {
 			t.Errorf("%s takes a file of nothing", f.Name)
 		}
+	}
+}
+
+// TestDocumented asks that the manual names every parser, and none that is not there.
+func TestDocumented(t *testing.T) {
+	manual, err := os.ReadFile(filepath.Join("..", "..", "docs", "timeline.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(manual), "## What is read")
+	named := map[string]bool{}
+	for i, word := range strings.Split(table, "`") {
+		if i%2 == 1 {
+			named[word] = true
+		}
+	}
+	for _, f := range Desk() {
+		if !named[f.Name] {
+			t.Errorf("docs/timeline.md does not name %s", f.Name)
+		}
+		delete(named, f.Name)
+	}
+	for _, other := range []string{"parser", "webserver_access", "haproxy_configured"} { // the last two are made of configuration
+		delete(named, other)
+	}
+	for name := range named {
+		t.Errorf("docs/timeline.md names %s, which is no parser", name)
 	}
 }
 
