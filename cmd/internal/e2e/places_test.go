@@ -288,6 +288,18 @@ func watchPeak(pid int) func() int {
 	return func() int { return <-done }
 }
 
+// eventful adds a log with more events, each unlike the others, than the agent holds: the rest needs its temporary file.
+func eventful(t *testing.T, host string, lines int) {
+	t.Helper()
+	var log bytes.Buffer
+	for i := range lines {
+		fmt.Fprintf(&log, "Nov 21 03:04:05 victim sshd[%d]: Accepted password for anna%d from 192.0.2.7 port %d ssh2\n", 812+i, i*7919, i%64512)
+	}
+	if err := os.WriteFile(filepath.Join(host, "var/log/auth.log"), log.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // With --stream no file is created or opened for writing, also where there are more events than memory holds.
 func TestStreamTouchesNoDisk(t *testing.T) {
 	strace, err := exec.LookPath("strace")
@@ -297,10 +309,7 @@ func TestStreamTouchesNoDisk(t *testing.T) {
 	dir := t.TempDir()
 	public, private := keys(t, dir)
 	host := noisyHost(t, 40)
-	line := "Nov 21 03:04:05 victim sshd[812]: Accepted password for anna from 192.0.2.7 port 50022 ssh2\n"
-	if err := os.WriteFile(filepath.Join(host, "var/log/auth.log"), []byte(strings.Repeat(line, 200_000)), 0o600); err != nil {
-		t.Fatal(err) // more events than are held
-	}
+	eventful(t, host, 200_000)
 	store := filepath.Join(dir, "store")
 	receiver, err := startReceiver(store, "127.0.0.1:0")
 	if err != nil {

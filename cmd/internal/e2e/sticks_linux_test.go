@@ -270,15 +270,6 @@ func served(t *testing.T) (dir string, server *os.Process) {
 	}
 }
 
-// eventful adds a log with more events than the agent holds, so that its temporary file lies in the folder too.
-func eventful(t *testing.T, host string) {
-	t.Helper()
-	line := "Nov 21 03:04:05 victim sshd[812]: Accepted password for anna from 192.0.2.7 port 50022 ssh2\n"
-	if err := os.WriteFile(filepath.Join(host, "var/log/auth.log"), []byte(strings.Repeat(line, 100_000)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // A network folder that does not answer any more, without an error, is left after the time that was given: for the next
 // folder, or with the right exit code. When it wakes up again, nothing in it claims to be whole that is not.
 func TestFolderThatHangs(t *testing.T) {
@@ -289,7 +280,7 @@ func TestFolderThatHangs(t *testing.T) {
 		dir := t.TempDir()
 		public, private := keys(t, dir)
 		host := noisyHost(t, 32)
-		eventful(t, host)
+		eventful(t, host, 100_000)
 		share, server := served(t)
 		second := filepath.Join(dir, "second")
 		args := []string{"collect", "--root", host, "--recipient", public, "--only", "none", "--take", "/var/log", "--volume-size", "4M", "--disk-timeout", "3s", "--out", share}
