@@ -2,10 +2,11 @@ package definitions_test
 
 import (
 	"bytes"
-	"compress/gzip"
+	"compress/bzip2"
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"testing"
 
 	"spor/artifacts/definitions"
@@ -13,18 +14,16 @@ import (
 
 // TestPacked holds what is built into the Windows agent to the folder of definitions.
 func TestPacked(t *testing.T) {
-	const name = "windows.yaml.gz"
+	const name = "windows.yaml.bz2"
 	want := joined(t)
 	if *update {
-		var b bytes.Buffer
-		z, _ := gzip.NewWriterLevel(&b, gzip.BestCompression)
-		if _, err := z.Write(want); err != nil {
+		pack := exec.CommandContext(t.Context(), "bzip2", "-9")
+		pack.Stdin = bytes.NewReader(want)
+		out, err := pack.Output()
+		if err != nil {
 			t.Fatal(err)
 		}
-		if err := z.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, b.Bytes(), 0o644); err != nil {
+		if err := os.WriteFile(name, out, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -33,11 +32,7 @@ func TestPacked(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := io.ReadAll(z)
+	got, err := io.ReadAll(bzip2.NewReader(f))
 	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("%s is not what the folder windows comes to: go test ./artifacts/definitions -run Packed -update (%v)", name, err)
 	}
