@@ -191,13 +191,13 @@ func zeekSure(line string) bool {
 
 // zeek keeps the names of the columns and of the log.
 func zeek() func(*textlog.Entry) {
-	var columns, row []string
+	var fields, row []string
 	log := ""
 	return func(e *textlog.Entry) {
 		if strings.HasPrefix(e.Text, "#") {
 			e.Skip = true
 			if names, ok := strings.CutPrefix(e.Text, "#fields\t"); ok && len(names) < 16<<10 {
-				columns = strings.Split(names, "\t")
+				fields = zeekFields(strings.Split(names, "\t"))
 			} else if name, ok := strings.CutPrefix(e.Text, "#path\t"); ok {
 				log = name
 			}
@@ -206,20 +206,28 @@ func zeek() func(*textlog.Entry) {
 		row = e.Columns(row, e.Text, '\t')
 		e.Add("log", log)
 		for i, v := range row {
-			if i >= len(columns) || columns[i] == "ts" || v == "-" || v == "(empty)" {
-				continue
-			}
-			name, ok := zeekNames[columns[i]]
-			if !ok {
-				name = strings.ReplaceAll(columns[i], ".", "_")
-			}
-			if name != "" && !e.Digits(name, v) {
-				e.Add(name, v)
+			if i < len(fields) && fields[i] != "" && v != "-" && v != "(empty)" && !e.Digits(fields[i], v) {
+				e.Add(fields[i], v)
 			}
 		}
 		zeekMessage(e)
 		e.Message = e.Join("[", log, "] ", e.Message)
 	}
+}
+
+// zeekFields are the fields that columns become; empty: none.
+func zeekFields(columns []string) []string {
+	for i, name := range columns {
+		switch field, ok := zeekNames[name]; {
+		case name == "ts":
+			columns[i] = ""
+		case ok:
+			columns[i] = field
+		default:
+			columns[i] = strings.ReplaceAll(name, ".", "_")
+		}
+	}
+	return columns
 }
 
 // fail2banBegin reads "2026-05-20 09:00:00,123 fail2ban.actions        [1234]: NOTICE  [sshd] Ban 192.0.2.7".

@@ -332,7 +332,7 @@ func (l *log) give(e *textlog.Entry) {
 	if !e.Stamp.Zoned && !e.Stamp.IsZero() && !l.local {
 		e.Stamp.Zoned = true
 	}
-	r.Give(e)
+	r.Fields(e)
 	l.name(e, &r, said)
 	for _, i := range l.named {
 		if i >= len(l.values) {
@@ -362,14 +362,14 @@ func (l *log) name(e *textlog.Entry, r *web.Request, said string) {
 	switch {
 	case l.kernel: // HTTP.sys refused it before a server saw it
 		e.Type, e.Desc = web.Error, ""
-		e.Message = e.Join(said, ": ", e.Message)
+		e.Message = e.Join(said, ": ", r.Say(e))
 	case strings.Contains(l.software, "Firewall"):
 		e.Type, e.Desc = "windows:firewall_log:entry", ""
 		e.Message = strings.TrimSpace(e.Text)
 	case strings.HasPrefix(site, "SMTPSVC"):
 		e.Type, e.Message = "iis:smtp:line", e.Join(r.Values[web.Method], " ", r.Values[web.Query], " from: ", r.Values[web.Address])
 	case strings.HasPrefix(site, "MSFTPSVC"), strings.HasPrefix(site, "FTPSVC"), l.files:
-		e.Type = "iis:ftp:line"
+		e.Type, e.Message = "iis:ftp:line", r.Say(e)
 	case l.comma && !l.request:
 		e.Type, e.Desc = "exchange:log:entry", ""
 		e.Add("log_type", l.kind)
@@ -379,6 +379,8 @@ func (l *log) name(e *textlog.Entry, r *web.Request, said string) {
 		}
 	case !l.request:
 		e.Type, e.Desc, e.Message = "w3c:line", "", strings.TrimSpace(e.Text)
+	default:
+		e.Message = r.Say(e)
 	}
 }
 

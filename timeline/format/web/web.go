@@ -95,6 +95,12 @@ func isMethod(s string) bool {
 
 // Give makes the event of a request.
 func (r *Request) Give(e *textlog.Entry) {
+	r.Fields(e)
+	e.Message = r.Say(e)
+}
+
+// Fields gives an entry all that makes the event of a request but the message.
+func (r *Request) Fields(e *textlog.Entry) {
 	e.Type, e.Desc = Access, Desc
 	v := &r.Values
 	if q := v[Query]; q != "" && q != "-" {
@@ -112,11 +118,10 @@ func (r *Request) Give(e *textlog.Entry) {
 	if r.Timed {
 		e.Number("time_taken", r.Taken)
 	}
-	e.Message = r.say(e)
 }
 
-// say is the message, in plaso's manner.
-func (r *Request) say(e *textlog.Entry) string {
+// Say is the message, in plaso's manner.
+func (r *Request) Say(e *textlog.Entry) string {
 	v := &r.Values
 	method, blank, url := v[Method], " ", v[URL]
 	if url == "" || method == "" {
