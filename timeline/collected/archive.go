@@ -69,7 +69,7 @@ var errNone = errors.New("it is no archive, for all its name")
 func (in *Inputs) archive(ctx context.Context, f *timeline.File, label, host string, depth int) *archive {
 	base := path.Base(strings.ReplaceAll(label, `\`, "/"))
 	base = base[:len(base)-len(suffix(base))]
-	a := &archive{label: label, inner: map[int]*archive{}, scout: newScout(cmp.Or(named(base), host), base)}
+	a := &archive{label: label, inner: map[int]*archive{}, scout: newScout(cmp.Or(named(base), host), in.alone(base, label))}
 	links, err := a.read(ctx, in, f)
 	if err != nil {
 		a.err = fmt.Errorf("%s: %w", label, err)
@@ -95,7 +95,7 @@ func (in *Inputs) archive(ctx context.Context, f *timeline.File, label, host str
 		a.inner[i] = in.archive(ctx, a.file(i), name, told, depth+1)
 	}
 	if a.scout.host == "" {
-		a.scout.host = base // what two archives tell is not of one host
+		a.scout.host = a.scout.standIn // what two archives tell is not of one host
 	}
 	return a
 }

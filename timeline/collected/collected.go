@@ -48,6 +48,7 @@ type Inputs struct {
 	sources []source
 	closers []io.Closer
 	zones   map[string]*time.Location // of hosts, as far as one of their collections tells it
+	names   map[string]bool           // that stand in for the name of a host
 }
 
 // A source is an input: a folder or a loose file, or an archive.
@@ -60,7 +61,7 @@ type source struct {
 // Open looks into all inputs for collections and archives. What is wrong with an archive is no error here: Files tells it.
 // An input that lies in another, or was named before, is not read again.
 func Open(ctx context.Context, names []string, o Options) (*Inputs, error) {
-	in := &Inputs{opts: o, zones: map[string]*time.Location{}}
+	in := &Inputs{opts: o, zones: map[string]*time.Location{}, names: map[string]bool{}}
 	for _, name := range distinct(names) {
 		info, err := os.Stat(name)
 		if err != nil {
@@ -169,6 +170,16 @@ func (in *Inputs) zone(host string, zone *time.Location) {
 	}
 }
 
+// alone is a name that stands in for that of a host, or the whole path, where another has it: what two folders of one name hold is
+// not of one host.
+func (in *Inputs) alone(name, whole string) string {
+	if in.names[name] {
+		return whole
+	}
+	in.names[name] = true
+	return name
+}
+
 // below is the name of a file within a folder.
 func below(folder, name string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(name, folder), "/")
@@ -176,10 +187,11 @@ func below(folder, name string) string {
 
 // folder looks for collections and archives in a folder.
 func (in *Inputs) folder(ctx context.Context, name string) *scout {
-	s := newScout("", filepath.Base(name))
+	base := filepath.Base(name)
 	if abs, err := filepath.Abs(name); err == nil {
-		s.standIn = filepath.Base(abs)
+		base = filepath.Base(abs)
 	}
+	s := newScout("", in.alone(base, name))
 	var packed []*timeline.File
 	for f, err := range timeline.Files(name) {
 		if ctx.Err() != nil {

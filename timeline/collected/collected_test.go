@@ -472,6 +472,21 @@ func TestZoneOfHost(t *testing.T) {
 	}
 }
 
+// TestSameNames keeps apart what is named the same and does not tell its host.
+func TestSameNames(t *testing.T) {
+	z := string(zipOf(t, piece{"var/log/dpkg.log", "x"}))
+	dir := put(t, piece{"a/triage.zip", z}, piece{"b/triage.zip", z}, piece{"c/k/C/Users/x", "x"}, piece{"d/k/C/Users/x", "x"})
+	files, errs, _ := list(t, Options{}, dir)
+	hosts := map[string]bool{}
+	for _, f := range files {
+		host, _, _ := strings.Cut(f, " ")
+		hosts[host] = true
+	}
+	if len(hosts) != 4 || len(files) != 4 || errs != nil || !hosts["triage"] || !hosts["k"] {
+		t.Errorf("hosts of four collections: %v of %q, %q", hosts, files, errs)
+	}
+}
+
 // TestOpenedBelow reads an opened bundle that lies in a folder by its manifest.
 func TestOpenedBelow(t *testing.T) {
 	dir := put(t, piece{"case/fs01/manifest.json", `{"format":1,"bundle":"ab","host":{"hostname":"fs01"},"entries":[{"number":1,"name":"files/b","origin":"/b","source":"s","size":1}]}`},
@@ -496,7 +511,7 @@ func FuzzArchive(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		in := &Inputs{opts: Options{Dir: t.TempDir(), Packings: packed.All(), MaxBytes: 1 << 20, MaxFiles: 100}, zones: map[string]*time.Location{}}
+		in := &Inputs{opts: Options{Dir: t.TempDir(), Packings: packed.All(), MaxBytes: 1 << 20, MaxFiles: 100}, zones: map[string]*time.Location{}, names: map[string]bool{}}
 		defer in.Close()
 		file := &timeline.File{Size: int64(len(b)), Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }}
 		a := in.archive(t.Context(), file, "x.zip", "", 0)

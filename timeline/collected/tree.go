@@ -6,8 +6,10 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf16"
@@ -45,7 +47,7 @@ type collection struct {
 // A scout finds the trees among the names of a folder or an archive.
 type scout struct {
 	host        string // of what is in no collection, and of collections that do not tell theirs; empty: not known
-	standIn     string // the name of the folder or archive
+	standIn     string // the name of the folder or archive, which no other has
 	trees       map[string]*tree
 	collections map[string]*collection
 	telling     []telling
@@ -255,16 +257,16 @@ func (s *scout) settle(ctx context.Context, in *Inputs, readlink func(rel string
 			}
 		}
 	}
-	for _, c := range s.collections {
-		own := path.Base("/" + c.root)
-		if own == "/" {
-			own = s.standIn
-		}
+	for _, root := range slices.Sorted(maps.Keys(s.collections)) {
+		c := s.collections[root]
+		own := path.Base("/" + root)
 		if c.host == "" {
 			c.host = cmp.Or(said[c], named(own), s.host)
 		}
-		if c.host == "" {
-			c.host, c.named = own, true
+		if c.host == "" && root == "" {
+			c.host, c.named = s.standIn, true
+		} else if c.host == "" {
+			c.host, c.named = in.alone(own, s.standIn+"/"+root), true
 		}
 		in.zone(c.host, c.zone)
 	}
@@ -377,13 +379,12 @@ func text(b []byte) string {
 }
 
 // patterns are the names that collectors give what they make, with the host in them: UAC's output_file_name, Cat-Scale's
-// OUTFILE and the archives in it, Velociraptor's filename, KAPE's --zip.
+// OUTFILE and the logs in it, Velociraptor's filename. KAPE's is the examiner's choice.
 var patterns = []*regexp.Regexp{
 	regexp.MustCompile(`^uac-(.+)-(?:aix|android|esxi|freebsd|linux|macos|netbsd|netscaler|openbsd|solaris)-\d{8,}$`),
 	regexp.MustCompile(`^catscale_(.+)-\d{8}-\d{4}$`),
-	regexp.MustCompile(`^(.+)-\d{8}-\d{4}-[a-z-]+$`),
+	regexp.MustCompile(`^(.+)-\d{8}-\d{4}-var-log$`),
 	regexp.MustCompile(`^Collection-(.+?)-\d{4}-\d\d-\d\dT\d\d[_:]\d\d[_:]\d\d.*$`),
-	regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d{6}_(.+)$`),
 }
 
 // named is the host in the name of a folder or an archive without its suffix; empty: none.
