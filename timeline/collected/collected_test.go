@@ -198,6 +198,7 @@ func TestLayouts(t *testing.T) {
 			"db1 /var/log/auth.log", "db1 #/catscale_out/System_Info/x.txt",
 		}, ""},
 		{"Cat-Scale, unpacked", []piece{{"catscale_out/Logs/db1-20260309-0900-var-log.tar.gz", varLog}}, []string{"db1 /var/log/auth.log"}, ""},
+		{"a host that calls itself by no name of its own", []piece{{"e.tar", string(tarOf(t, piece{"etc/hostname", "localhost.localdomain\n"}, piece{"var/log/auth.log", "x"}))}}, []string{"e /etc/hostname", "e /var/log/auth.log"}, ""},
 		{"a zip of collections", []piece{{"all.zip", string(zipOf(t, piece{"a.zip", string(zipOf(t, piece{"C/Users/x", "x"}))}, piece{"b.zip", string(zipOf(t, piece{"C/Users/x", "x"}))}))}}, []string{
 			`a C:\Users\x`, `b C:\Users\x`,
 		}, ""},

@@ -279,7 +279,7 @@ func (c *collection) learn(ctx context.Context, in *Inputs, origin artifacts.Pat
 	case p == "/etc/hostname":
 		b, _ := content(f, maxSmall)
 		for line := range strings.Lines(string(b)) {
-			if line = strings.TrimSpace(line); line != "" && line[0] != '#' && c.host == "" {
+			if line = strings.TrimSpace(line); line != "" && line[0] != '#' && !strings.HasPrefix(line, "localhost") && c.host == "" { // which any host may call itself
 				c.host = line[:min(len(line), maxHost)]
 			}
 		}
@@ -308,7 +308,10 @@ func client(f *timeline.File) string {
 	if err != nil || json.Unmarshal(b, &info) != nil {
 		return ""
 	}
-	return cmp.Or(info.Hostname, info.System.Hostname)
+	if name := cmp.Or(info.Hostname, info.System.Hostname); !strings.HasPrefix(name, "localhost") {
+		return name
+	}
+	return ""
 }
 
 // system reads name and offset from the hive SYSTEM. The offset is that of the day it was taken.
