@@ -111,7 +111,13 @@ func TestGuidedNotSent(t *testing.T) {
 	k.receiver.kill()
 	for name, leave := range map[string]func(x *terminal){
 		"the patience ends": func(*terminal) {},
-		"Ctrl-C and yes":    func(x *terminal) { x.key("\x03"); x.until("Stop sending?"); x.until("go on"); x.key("y\n") },
+		"Ctrl-C and yes": func(x *terminal) {
+			x.until("The receiver does not answer")
+			x.key("\x03")
+			x.until("Stop sending?")
+			x.until("go on")
+			x.key("y\n")
+		},
 	} {
 		out := t.TempDir()
 		env := append(one(out), "SPOR_PATIENCE=1h")
@@ -120,7 +126,6 @@ func TestGuidedNotSent(t *testing.T) {
 		}
 		x := atTerminal(t, env, k.program)
 		x.types("3", "", "555 0100", ">", "", "")
-		x.until("The receiver does not answer")
 		leave(x)
 		if code := x.ends(); code != 4 {
 			t.Errorf("%s: ended with %d\n%s", name, code, x.shown())
