@@ -82,18 +82,26 @@ func (h *hits) take(pattern int32) iter.Seq[hit] {
 		delete(h.lists, pattern)
 		for i, b := range l.blocks {
 			l.blocks[i] = nil
-			var path []byte
-			for len(b) > 0 {
-				kind := artifacts.Kind(b[0])
-				same, n := binary.Uvarint(b[1:])
-				b = b[1+n:]
-				rest, n := binary.Uvarint(b)
-				path = append(path[:same], b[n:n+int(rest)]...)
-				b = b[n+int(rest):]
-				if !yield(hit{artifacts.Path(path), pattern, kind}) {
-					return
-				}
+			if !inBlock(b, func(kind artifacts.Kind, path artifacts.Path) bool { return yield(hit{path, pattern, kind}) }) {
+				return
 			}
 		}
 	}
+}
+
+// inBlock gives what a block holds, as long as it is wanted.
+func inBlock(b []byte, yield func(artifacts.Kind, artifacts.Path) bool) bool {
+	var path []byte
+	for len(b) > 0 {
+		kind := artifacts.Kind(b[0])
+		same, n := binary.Uvarint(b[1:])
+		b = b[1+n:]
+		rest, n := binary.Uvarint(b)
+		path = append(path[:same], b[n:n+int(rest)]...)
+		b = b[n+int(rest):]
+		if !yield(kind, artifacts.Path(path)) {
+			return false
+		}
+	}
+	return true
 }

@@ -31,7 +31,7 @@ import (
 func checkCommand(s cli.Streams) *cobra.Command {
 	var onHost bool
 	cmd := &cobra.Command{
-		Use: "check FILE...", Short: "Do this kit, key or these definitions read, and what do they say; --host: what works here",
+		Use: "check [FILE...]", Short: "Say whether kits, keys and definitions read, and what is in them; --host: what works here",
 		Example: "  spor check spor.kit\n  spor check --host",
 		RunE: func(cmd *cobra.Command, files []string) error {
 			if onHost {

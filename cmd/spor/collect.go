@@ -102,7 +102,10 @@ memory of the timeline is left out of it, and said; the desk makes it anew.
 
 When --out fails (full, pulled, read-only, silent), or with --stream no receiver takes
 the volumes any more, the collection begins anew on the next --out, so that
-nothing of the torn volume is missing. Both bundles are kept and named.`,
+nothing of the torn volume is missing. Both bundles are kept and named.
+
+Each option can be set by the environment too, --out by SPOR_OUT: an option goes
+before the environment, and that before the kit.`,
 		Example: `  spor collect --recipient cert-public.asc --out E:\ --case 2026-017
   spor collect --recipient cert-public.asc --stream --upload https://cert.example.org/files/ --out E:\
   spor collect --sample C:\Users\anna\Downloads\invoice.exe --out E:\ --out F:\
@@ -121,13 +124,13 @@ nothing of the torn volume is missing. Both bundles are kept and named.`,
 // collectFlags are the options by name. The guided run takes them from the environment.
 func collectFlags(f *pflag.FlagSet, o *collectOptions) {
 	f.StringArrayVar(&o.recipients, "recipient", nil, "OpenPGP public key `file` to seal to; repeat for several")
-	f.StringVar(&o.kit, "kit", "", "the kit `file` (default spor.kit beside the program)")
+	f.StringVar(&o.kit, "kit", "", "the kit `file` (default: the one inside the program, else spor.kit beside it)")
 	f.StringArrayVar(&o.profiles, "profile", nil, "`name` of what to take: volatile, triage (default), ransomware, webserver, full, memory; repeat to add")
 	f.BoolVar(&o.secrets, "include-secrets", false, "also password hashes, private keys, credential stores")
 	f.StringArrayVar(&o.only, "only", nil, "definitions or collectors by `name` or glob, instead of a profile; none: only what --take names")
-	f.StringArrayVar(&o.skip, "skip", nil, "definitions or collectors to leave out, by `name` or glob")
+	f.StringArrayVar(&o.skip, "skip", nil, "definitions or collectors to leave out, by `name` or glob; repeat")
 	f.StringArrayVar(&o.definitions, "definitions", nil, "`folder` of more ForensicArtifacts definitions; the same name replaces ours")
-	f.StringArrayVar(&o.take, "take", nil, "also take the file, folder or glob at this `path` of the host")
+	f.StringArrayVar(&o.take, "take", nil, "also take the file, folder or glob at this `path` of the host; repeat")
 	f.BoolVar(&o.shadows, "shadow-copies", false, "also take what differs in the existing shadow copies of Windows, as of when they were made; none is created")
 	f.StringArrayVar(&o.samples, "sample", nil, "malware: take the file, folder or glob at this `path` into a locked zip inside the bundle")
 	f.StringVar(&o.samplePassword, "sample-password", o.samplePassword, "`password` of that zip; it accompanies the report and is no secret")
@@ -141,7 +144,7 @@ func collectFlags(f *pflag.FlagSet, o *collectOptions) {
 	f.DurationVar(&o.patience, "patience", o.patience, "how long to try again at a receiver that does not answer")
 	f.StringVar(&o.token, "token", "", "upload `token` (better by SPOR_TOKEN or the kit: command lines are seen by others)")
 	f.StringVar(&o.pin, "pin", "", "`SHA-256` of the receiver's public key, which alone is trusted then")
-	f.StringVar(&o.caseID, "case", "", "case `id`")
+	f.StringVar(&o.caseID, "case", "", "`id` of the case, such as 2026-017 (default: the kit's)")
 	f.StringVar(&o.incident, "incident", "", "the incident form, answered (YAML or JSON `file`)")
 	f.StringVar(&o.operator, "operator", "", "`name` of who collects (default: the account)")
 	f.StringVar(&o.tlp, "tlp", "", "traffic light `mark`: clear, green, amber, amber+strict or red (default amber)")

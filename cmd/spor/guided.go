@@ -499,6 +499,7 @@ func (g *guide) run(ctx context.Context, v *interview.Interview, t *telling) err
 	kind := os.Getenv("TERM")
 	j.view.mode.terminal = kind != "dumb" && (kind != "" || runtime.GOOS == "windows")
 	j.view.telling = t
+	t.estimate.sizing = func() func() map[string]int64 { return j.plan.Sizing() }
 	err := j.collect(ctx)
 	var e *cli.Error
 	if errors.As(err, &e) && e.Err == nil { // all was said

@@ -198,8 +198,8 @@ func explain(folder string, err error) (hint string, said error) {
 func troubleOf(err error) (trouble, bool) {
 	var number syscall.Errno
 	if errors.As(err, &number) {
-		if t, ok := troubles[number]; ok {
-			return t, true
+		if t := troubleWith(number); t != nil {
+			return *t, true
 		}
 	}
 	if errors.Is(err, deadline.ErrNoAnswer) {

@@ -7,14 +7,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// troubles are the errors of writing that a person can do something about (errno(3)).
-var troubles = map[syscall.Errno]trouble{
-	syscall.ENOSPC: diskFull, syscall.EDQUOT: diskFull, syscall.EFBIG: tooLarge, syscall.EROFS: readOnly,
-	syscall.EIO: diskGone, syscall.ENODEV: diskGone, syscall.ENXIO: diskGone, syscall.ENOENT: diskGone,
-	syscall.ESTALE: diskGone, syscall.ETIMEDOUT: diskGone, syscall.EHOSTDOWN: diskGone, syscall.ENOTCONN: diskGone,
-	// a server that goes while it is asked: FUSE, NFS, SMB
-	syscall.ECONNABORTED: diskGone, syscall.ECONNRESET: diskGone, syscall.ENETUNREACH: diskGone, syscall.EHOSTUNREACH: diskGone,
-	syscall.ENETDOWN: diskGone, syscall.EREMOTEIO: diskGone, syscall.ENOMEDIUM: diskGone,
+// troubleWith is what an error of writing means that a person can do something about (errno(3)); nil: another. Those of networks
+// come from a server that goes while it is asked: FUSE, NFS, SMB.
+func troubleWith(number syscall.Errno) *trouble {
+	switch number {
+	case syscall.ENOSPC, syscall.EDQUOT:
+		return &diskFull
+	case syscall.EFBIG:
+		return &tooLarge
+	case syscall.EROFS:
+		return &readOnly
+	case syscall.EIO, syscall.ENODEV, syscall.ENXIO, syscall.ENOENT, syscall.ESTALE,
+		syscall.ETIMEDOUT, syscall.EHOSTDOWN, syscall.ENOTCONN, syscall.ECONNABORTED, syscall.ECONNRESET,
+		syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN, syscall.EREMOTEIO, syscall.ENOMEDIUM:
+		return &diskGone
+	}
+	return nil
 }
 
 // diskOf asks statfs(2) and compares the device with that of the root folder.

@@ -8,15 +8,22 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// troubles are the errors of writing that a person can do something about
+// troubleWith is what an error of writing means that a person can do something about; nil: another
 // (learn.microsoft.com/windows/win32/debug/system-error-codes).
-var troubles = map[syscall.Errno]trouble{
-	windows.ERROR_DISK_FULL: diskFull, windows.ERROR_HANDLE_DISK_FULL: diskFull, windows.ERROR_DISK_QUOTA_EXCEEDED: diskFull,
-	windows.ERROR_FILE_TOO_LARGE: tooLarge, windows.ERROR_WRITE_PROTECT: readOnly,
-	windows.ERROR_NOT_READY: diskGone, windows.ERROR_DEV_NOT_EXIST: diskGone, windows.ERROR_PATH_NOT_FOUND: diskGone,
-	windows.ERROR_BAD_NETPATH: diskGone, windows.ERROR_NETNAME_DELETED: diskGone, windows.ERROR_UNEXP_NET_ERR: diskGone,
-	windows.ERROR_FILE_INVALID: diskGone, windows.ERROR_NO_SUCH_DEVICE: diskGone, windows.ERROR_DEVICE_NOT_CONNECTED: diskGone,
-	windows.ERROR_SEM_TIMEOUT: diskGone, windows.ERROR_IO_DEVICE: diskGone,
+func troubleWith(number syscall.Errno) *trouble {
+	switch number {
+	case windows.ERROR_DISK_FULL, windows.ERROR_HANDLE_DISK_FULL, windows.ERROR_DISK_QUOTA_EXCEEDED:
+		return &diskFull
+	case windows.ERROR_FILE_TOO_LARGE:
+		return &tooLarge
+	case windows.ERROR_WRITE_PROTECT:
+		return &readOnly
+	case windows.ERROR_NOT_READY, windows.ERROR_DEV_NOT_EXIST, windows.ERROR_PATH_NOT_FOUND, windows.ERROR_BAD_NETPATH, windows.ERROR_NETNAME_DELETED,
+		windows.ERROR_UNEXP_NET_ERR, windows.ERROR_FILE_INVALID, windows.ERROR_NO_SUCH_DEVICE, windows.ERROR_DEVICE_NOT_CONNECTED, windows.ERROR_SEM_TIMEOUT,
+		windows.ERROR_IO_DEVICE:
+		return &diskGone
+	}
+	return nil
 }
 
 // diskOf asks for the volume that holds the folder, and compares it with that of the Windows folder.

@@ -36,9 +36,9 @@ func run(ctx context.Context, args []string, s cli.Streams) cli.Code {
 		Long: `spor collects evidence on an affected Windows or Linux host, changes as little
 as it can, and writes it as a bundle that only the CERT can open. Without a
 command it asks what only a person knows, in Icelandic, Norwegian or English.`,
-		Example: `  spor                                                  # asks, with spor.kit beside the program
+		Example: `  spor                                                  # asks; with a kit inside or beside the program
   spor collect --recipient cert-public.asc --out E:\    # onto a USB stick
-  spor collect                                          # with spor.kit beside the program`,
+  spor collect                                          # with a kit inside or beside the program`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return g.guided(cmd.Context(), cmd, s) },
 	}

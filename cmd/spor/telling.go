@@ -27,9 +27,9 @@ type telling struct {
 	waits    bool       // for a receiver that does not answer
 	paused   bool       // a question stands on the screen
 	root     bool
-	began    time.Time
 	begun    int // sources, up to now
 	total    int
+	estimate estimate
 }
 
 // tellEvery is how often the progress line changes: what reads the screen aloud must keep up.
@@ -95,7 +95,7 @@ func gapKey(reason string) string {
 }
 
 func (t *telling) start(w io.Writer, f startFacts) {
-	t.root, t.total, t.begun, t.began = f.Root, f.Sources, 0, time.Now()
+	t.root, t.total, t.begun, t.estimate = f.Root, f.Sources, 0, estimate{sizing: t.estimate.sizing}
 	if !t.formOnly {
 		t.say(w, "\n"+interview.Fill(t.words.Collecting, f.Host))
 	}
@@ -116,7 +116,7 @@ func (t *telling) progress(v *view, now time.Time) {
 	case t.waits && (t.streams || v.source == ""):
 		line = v.sending
 	case v.source != "":
-		line = interview.Fill(t.words.Progress, strconv.Itoa(t.begun), strconv.Itoa(t.total), v.source, t.bytes(v.bytes)) + ", " + t.left(now)
+		line = interview.Fill(t.words.Progress, strconv.Itoa(t.begun), strconv.Itoa(t.total), v.source, t.bytes(v.bytes)) + ", " + t.left(v.bytes, now)
 	case v.sending != "":
 		line = v.sending
 	default:
@@ -164,13 +164,14 @@ func (t *telling) sending(p upload.Progress) string {
 	return interview.Fill(t.words.Sending, done)
 }
 
-// left estimates by the sources that are done. The last ones are the long ones, so it is said carefully.
-func (t *telling) left(now time.Time) string {
-	if t.begun == 0 || t.begun >= t.total {
-		return t.words.LastSource
-	}
-	left := now.Sub(t.began) * time.Duration(t.total-t.begun) / time.Duration(t.begun)
+// left says how long it will take, roughly.
+func (t *telling) left(taken int64, now time.Time) string {
+	left, known := t.estimate.left(taken, now)
 	switch {
+	case t.begun >= t.total && left < 20*time.Second:
+		return t.words.LastSource
+	case !known:
+		return t.words.NotKnown
 	case left < 20*time.Second:
 		return interview.Fill(t.words.Left, "20 s")
 	case left < time.Minute:

@@ -37,7 +37,7 @@ func uploadCommand(s cli.Streams) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&o.to, "to", nil, "`URL` to send to (default: the kit's); repeat for fall-backs")
-	f.StringVar(&o.kit, "kit", "", "the kit `file` (default spor.kit beside the program)")
+	f.StringVar(&o.kit, "kit", "", "the kit `file` (default: the one inside the program, else spor.kit beside it)")
 	f.StringVar(&o.token, "token", "", "upload `token` (better by SPOR_TOKEN or the kit)")
 	f.StringVar(&o.pin, "pin", "", "`SHA-256` of the receiver's public key, which alone is trusted then")
 	f.DurationVar(&o.patience, "patience", defaultPatience, "how long to try again at a receiver that does not answer")

@@ -169,6 +169,7 @@ func (v *view) begin(source string) {
 	v.source = source
 	if v.telling != nil {
 		v.telling.begun++
+		v.telling.estimate.begin(source, v.telling.total-v.telling.begun+1, v.bytes, time.Now())
 	}
 	v.progress()
 }

@@ -35,7 +35,7 @@ func (p *Problem) In(lang string) string {
 
 // Words say in a language what is wrong, without the field: for who has just been asked for it.
 func (p *Problem) Words(lang string) string {
-	return strings.ReplaceAll(in(problemTexts, lang).get(p.Kind), "{}", p.Value)
+	return strings.ReplaceAll(problemTexts(lang).get(p.Kind), "{}", p.Value)
 }
 
 // Problems are those that an error of Read or Check holds.

@@ -7,32 +7,34 @@ import "strings"
 type Taxonomy string
 
 // taxonomy are its types by class.
-var taxonomy = map[string]string{
-	"abusive-content":              "spam harmful-speech violence",
-	"malicious-code":               "infected-system c2-server malware-distribution malware-configuration",
-	"information-gathering":        "scanner sniffing social-engineering",
-	"intrusion-attempts":           "ids-alert brute-force exploit",
-	"intrusions":                   "privileged-account-compromise unprivileged-account-compromise application-compromise system-compromise burglary",
-	"availability":                 "dos ddos misconfiguration sabotage outage",
-	"information-content-security": "unauthorised-information-access unauthorised-information-modification data-loss data-leak",
-	"fraud":                        "unauthorised-use-of-resources copyright masquerade phishing",
-	"vulnerable":                   "weak-crypto ddos-amplifier potentially-unwanted-accessible information-disclosure vulnerable-system",
-	"other":                        "other undetermined",
-	"test":                         "test",
-}
+const taxonomy texts = `abusive-content: spam harmful-speech violence
+malicious-code: infected-system c2-server malware-distribution malware-configuration
+information-gathering: scanner sniffing social-engineering
+intrusion-attempts: ids-alert brute-force exploit
+intrusions: privileged-account-compromise unprivileged-account-compromise application-compromise system-compromise burglary
+availability: dos ddos misconfiguration sabotage outage
+information-content-security: unauthorised-information-access unauthorised-information-modification data-loss data-leak
+fraud: unauthorised-use-of-resources copyright masquerade phishing
+vulnerable: weak-crypto ddos-amplifier potentially-unwanted-accessible information-disclosure vulnerable-system
+other: other undetermined
+test: test
+`
 
 // classTaxonomy is where the classes of the form belong. Ransomware is, by RSIT's own description, modification of information.
-var classTaxonomy = map[Class]Taxonomy{
-	DenialOfService: "availability/dos", BreakIn: "intrusions/system-compromise", Ransomware: "information-content-security/unauthorised-information-modification",
-	Infection: "malicious-code/infected-system", Phishing: "fraud/phishing", OtherClass: "other/undetermined",
-}
+const classTaxonomy texts = `denial-of-service: availability/dos
+break-in: intrusions/system-compromise
+ransomware: information-content-security/unauthorised-information-modification
+infection: malicious-code/infected-system
+phishing: fraud/phishing
+other: other/undetermined
+`
 
 func (t Taxonomy) problem() string {
 	if t == "" {
 		return ""
 	}
 	class, kind, ok := strings.Cut(string(t), "/")
-	for known := range strings.FieldsSeq(taxonomy[class]) {
+	for known := range strings.FieldsSeq(taxonomy.get(class)) {
 		if ok && kind == known {
 			return ""
 		}
@@ -45,5 +47,5 @@ func (w *What) Reference() Taxonomy {
 	if w.Taxonomy != "" {
 		return w.Taxonomy
 	}
-	return classTaxonomy[w.Class]
+	return Taxonomy(classTaxonomy.get(string(w.Class)))
 }

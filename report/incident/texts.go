@@ -17,17 +17,19 @@ func (t texts) get(key string) string {
 	return ""
 }
 
-// in gives those of a language, English where it is none of ours.
-func in(all map[string]texts, lang string) texts {
-	if t, ok := all[lang]; ok {
-		return t
+// problemTexts say what is wrong with a value, which is put for {}.
+func problemTexts(lang string) texts {
+	switch lang {
+	case "is":
+		return problemsIS
+	case "nb":
+		return problemsNB
 	}
-	return all["en"]
+	return problemsEN
 }
 
-// problemTexts say what is wrong with a value, which is put for {}.
-var problemTexts = map[string]texts{
-	"en": `mail: "{}" is not a mail address
+const (
+	problemsEN texts = `mail: "{}" is not a mail address
 unreachable: neither email nor phone: nobody could be asked
 needed: empty; it is asked of members of the constituency and of those who run critical infrastructure
 negative: {} is below zero
@@ -43,8 +45,8 @@ time: "{}" is not a time: write 2026-03-04T05:06:00Z, or 2026-03-04 05:06, or a 
 zone: "{}" is not a time zone: write +01:00, or Europe/Oslo
 type: a {} stands where something else belongs
 unknown-field: there is no field "{}"
-`,
-	"is": `mail: "{}" er ekki netfang
+`
+	problemsIS texts = `mail: "{}" er ekki netfang
 unreachable: hvorki netfang né sími: ekki er hægt að ná sambandi við neinn
 needed: autt; aðilar í þjónustuhópnum og rekstraraðilar mikilvægra innviða eru beðnir um þetta
 negative: {} er neikvæð tala
@@ -60,8 +62,8 @@ time: "{}" er ekki tímasetning: skrifið 2026-03-04T05:06:00Z, 2026-03-04 05:06
 zone: "{}" er ekki tímabelti: skrifið +00:00 eða Atlantic/Reykjavik
 type: hér stendur {} þar sem annað á að vera
 unknown-field: reiturinn "{}" er ekki til
-`,
-	"nb": `mail: "{}" er ikke en e-postadresse
+`
+	problemsNB texts = `mail: "{}" er ikke en e-postadresse
 unreachable: verken e-post eller telefon: det finnes ingen å spørre
 needed: tomt; medlemmer og de som driver kritisk infrastruktur blir bedt om dette
 negative: {} er et negativt tall
@@ -77,8 +79,8 @@ time: "{}" er ikke et tidspunkt: skriv 2026-03-04T05:06:00Z, 2026-03-04 05:06 el
 zone: "{}" er ikke en tidssone: skriv +01:00 eller Europe/Oslo
 type: her står det {} der noe annet hører hjemme
 unknown-field: feltet "{}" finnes ikke
-`,
-}
+`
+)
 
 // labels name the fields of the form, by how they are spelled there. A function, because what no program calls is in none.
 func labels(lang string) texts {

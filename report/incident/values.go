@@ -74,21 +74,26 @@ const (
 	OtherClass      Class = "other"
 )
 
-var classWords = map[string]Class{
-	"": "", "denial-of-service": DenialOfService, "dos": DenialOfService, "ddos": DenialOfService, "álagsárás": DenialOfService, "tjenestenekt": DenialOfService,
-	"break-in": BreakIn, "innbrot": BreakIn, "innbrudd": BreakIn, "datainnbrudd": BreakIn,
-	"ransomware": Ransomware, "gagnagíslataka": Ransomware, "løsepengevirus": Ransomware,
-	"infection": Infection, "sýking": Infection, "infeksjon": Infection, "skadevare": Infection,
-	"phishing": Phishing, "vefveiðar": Phishing, "vefveiði": Phishing, "nettfisking": Phishing, "other": OtherClass, "annað": OtherClass, "annet": OtherClass,
-}
+// classWords are what else they are called.
+const classWords texts = `denial-of-service: dos ddos álagsárás tjenestenekt
+break-in: innbrot innbrudd datainnbrudd
+ransomware: gagnagíslataka løsepengevirus
+infection: sýking infeksjon skadevare
+phishing: vefveiðar vefveiði nettfisking
+other: annað annet
+`
 
 // UnmarshalText reads a class in English, Icelandic or Norwegian.
 func (c *Class) UnmarshalText(text []byte) error {
 	word := strings.ReplaceAll(strings.ToLower(strings.TrimSpace(string(text))), " ", "-")
-	if class, ok := classWords[word]; ok {
-		*c = class
-	} else {
-		*c = Class(text)
+	*c = Class(text)
+	for _, class := range Classes {
+		if word == string(class) || slices.Contains(strings.Fields(classWords.get(string(class))), word) {
+			*c = class
+		}
+	}
+	if word == "" {
+		*c = ""
 	}
 	return nil
 }

@@ -36,19 +36,21 @@ func Schema() ([]byte, error) {
 }
 
 // valueSchemas are the types of which not every text is a value. Reading is more lenient: it knows other spellings.
-var valueSchemas = map[reflect.Type]map[string]any{
-	reflect.TypeFor[TLP]():      {"type": "string", "enum": Levels},
-	reflect.TypeFor[Class]():    {"type": "string", "enum": Classes},
-	reflect.TypeFor[Answer]():   {"type": "string", "enum": AnswersAll},
-	reflect.TypeFor[State]():    {"type": "string", "enum": States},
-	reflect.TypeFor[Zone]():     {"type": "string", "pattern": zoneName.String()},
-	reflect.TypeFor[Taxonomy](): {"type": "string", "pattern": `^[a-z0-9-]+/[a-z0-9-]+$`},
-	reflect.TypeFor[When]():     {"type": "string", "pattern": `^(about )?\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?$`},
+func valueSchemas() map[reflect.Type]map[string]any {
+	return map[reflect.Type]map[string]any{
+		reflect.TypeFor[TLP]():      {"type": "string", "enum": Levels},
+		reflect.TypeFor[Class]():    {"type": "string", "enum": Classes},
+		reflect.TypeFor[Answer]():   {"type": "string", "enum": AnswersAll},
+		reflect.TypeFor[State]():    {"type": "string", "enum": States},
+		reflect.TypeFor[Zone]():     {"type": "string", "pattern": zoneName.String()},
+		reflect.TypeFor[Taxonomy](): {"type": "string", "pattern": `^[a-z0-9-]+/[a-z0-9-]+$`},
+		reflect.TypeFor[When]():     {"type": "string", "pattern": `^(about )?\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?$`},
+	}
 }
 
 func schemaOf(t reflect.Type, field string) map[string]any {
 	s := map[string]any{}
-	if value, ok := valueSchemas[t]; ok {
+	if value, ok := valueSchemas()[t]; ok {
 		maps.Copy(s, value)
 	} else {
 		switch t.Kind() {

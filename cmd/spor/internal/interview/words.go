@@ -43,10 +43,10 @@ type Words struct {
 	Ready                     string
 
 	// On the way.
-	Collecting, Progress, Left, LastSource, Finishing, Sending, Waiting string
-	Stop, StopCollecting, GoingOn, Stopping                             string
-	StopSending, Kept                                                   string
-	Notes                                                               map[string]string // of what goes wrong, by a key of the caller's
+	Collecting, Progress, Left, NotKnown, LastSource, Finishing, Sending, Waiting string
+	Stop, StopCollecting, GoingOn, Stopping                                       string
+	StopSending, Kept                                                             string
+	Notes                                                                         map[string]string // of what goes wrong, by a key of the caller's
 
 	// At the end.
 	Done, Interrupted              string
