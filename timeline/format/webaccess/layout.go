@@ -205,7 +205,10 @@ func (r *reading) value(p *part, s, next string, cut bool) int {
 		r.stamp.Offset, r.stamp.Zoned = at.Offset, true
 		return n - 19
 	case request:
-		if at := strings.Index(s, " HTTP/"); at >= 0 && next != "" && next[0] != '"' { // without quotes, blanks are part of it
+		if next == "" || next[0] == '"' {
+			break
+		}
+		if at := strings.Index(s, " HTTP/"); at >= 0 { // without quotes, blanks are part of it
 			if n := end(s[at+1:], next, cut); n >= 0 {
 				return at + 1 + n
 			}
@@ -323,8 +326,10 @@ func (r *reading) put(p *part, v string) {
 	case took:
 		r.Took(v, p.unit)
 	case text:
-		if first, _, several := strings.Cut(v, ","); several && p.slot == web.Address { // with whom proxies say they asked for
-			r.Values[web.Forwarded], v = v, first
+		if p.slot == web.Address {
+			if first, _, several := strings.Cut(v, ","); several { // with whom proxies say they asked for
+				r.Values[web.Forwarded], v = v, first
+			}
 		}
 		if p.slot != web.None && r.Values[p.slot] == "" {
 			r.Values[p.slot] = v
