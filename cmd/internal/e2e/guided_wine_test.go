@@ -160,7 +160,7 @@ func (d *double) closed(t *testing.T, s speaker) {
 	}
 }
 
-// lost ends other windows: before an answer there is nothing to keep, amid the collection what was taken is kept, and where the
+// lost ends in other ways: before an answer there is nothing to keep, Ctrl-C asks whether it was meant, amid the collection what was taken is kept, and where the
 // whole console is killed there is a bundle or none, but no false one.
 func (d *double) lost(t *testing.T) {
 	x, out := d.click(t, "nothing")
@@ -171,6 +171,23 @@ func (d *double) lost(t *testing.T) {
 	}
 	if code, left := x.ends(), glob(t, filepath.Join(out, "*")); code != 130 || len(left) > 0 {
 		t.Errorf("before an answer: ended with %d, left %v\n%s", code, left, x.shown())
+	}
+
+	x, out = d.click(t, "pressed")
+	x.types("3", "", "555 0100")
+	x.until("\n> ")
+	if err := x.console.Do(wine.Act{CtrlC: true}); err != nil {
+		t.Fatal(err)
+	}
+	x.until("Stop here?")
+	x.key("y\n")
+	x.until("WHAT NOW")
+	x.key("\n") // closes the window
+	if code := x.ends(); code != 130 {
+		t.Errorf("Ctrl-C: ended with %d\n%s", code, x.shown())
+	}
+	if form, completion := sealedForm(t, out, d.private); form.Contact.Phone != "555 0100" || completion != "interrupted" {
+		t.Errorf("Ctrl-C: %q, %+v", completion, form)
 	}
 
 	slow := filepath.Join(d.folder, "slow")
