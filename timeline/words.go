@@ -20,7 +20,10 @@ type lexicon struct {
 
 // A vocabulary is the words of one field; a text has its place by its fingerprint, or the one beside it. An empty text is no
 // word.
-type vocabulary [wordCount]word
+type vocabulary struct {
+	words  [wordCount]word
+	latest uint8 // that was asked for: it most often is again
+}
 
 // A word is a text and the whole member that AppendJSON writes where a field has it, comma first.
 type word struct{ text, member string }
@@ -35,19 +38,23 @@ const (
 // append appends the text of a field, or of the message, which has the number behind the last field: the number of a word,
 // or how long it is and wordCount, and the text.
 func (l *lexicon) append(b []byte, s *shape, i int, text string) []byte {
+	v := s.words[i]
+	if v != nil && text != "" && v.words[v.latest].text == text {
+		return append(b, v.latest)
+	}
 	if 0 < len(text) && len(text) <= maxWord {
 		h := fingerprint(text, s.number<<8+uint64(i))
 		place := h % wordCount
-		w := s.words[i]
-		if w != nil && w[place].text != "" && w[place].text != text {
+		if v != nil && v.words[place].text != "" && v.words[place].text != text {
 			place ^= 1
 		}
-		if w != nil && w[place].text == text {
-			return append(b, byte(place))
+		if v != nil && v.words[place].text == text {
+			v.latest = uint8(place)
+			return append(b, v.latest)
 		}
 		if known := &l.seen[h>>52]; *known != uint32(h>>4) {
 			*known = uint32(h >> 4)
-		} else if (w == nil || w[place].text == "") && l.add(s, i, int(place), text) {
+		} else if (v == nil || v.words[place].text == "") && l.add(s, i, int(place), text) {
 			return append(b, byte(place))
 		}
 	}
@@ -84,7 +91,7 @@ func (l *lexicon) add(s *shape, i, place int, text string) bool {
 		s.words[i] = new(vocabulary)
 		l.held += wordsSize
 	}
-	s.words[i][place] = w
+	s.words[i].words[place] = w
 	return true
 }
 
@@ -107,7 +114,7 @@ func (s *shape) word(i int, n uint8) *word {
 	if n == 0 || s.words[i] == nil {
 		return nil
 	}
-	return &s.words[i][(n-1)%wordCount]
+	return &s.words[i].words[(n-1)%wordCount]
 }
 
 // word reads what append wrote, and says which word it was, from 1; 0: none.
@@ -117,8 +124,8 @@ func (c *cursor) word(s *shape, i int) (string, uint8) {
 	}
 	n := c.uvarint()
 	if n < wordCount {
-		if w := s.words[i]; w != nil && w[n].text != "" {
-			return w[n].text, uint8(n) + 1
+		if v := s.words[i]; v != nil && v.words[n].text != "" {
+			return v.words[n].text, uint8(n) + 1
 		}
 		c.broken()
 		return "", 0

@@ -48,7 +48,7 @@ func TestWords(t *testing.T) {
 	words := 0
 	for _, v := range s.codec.shapes[1].words {
 		if v != nil {
-			for _, w := range v {
+			for _, w := range v.words {
 				if w.text != "" {
 					words++
 				}
