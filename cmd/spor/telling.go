@@ -111,12 +111,19 @@ func (t *telling) progress(v *view, now time.Time) {
 		return
 	}
 	v.lastLine = now
-	line := ""
+	line, most := "", max(min(t.width()-1, 79), 1) // a line that is wider would begin another one each time
 	switch {
 	case t.waits && (t.streams || v.source == ""):
 		line = v.sending
 	case v.source != "":
-		line = interview.Fill(t.words.Progress, strconv.Itoa(t.begun), strconv.Itoa(t.total), v.source, t.bytes(v.bytes)) + ", " + t.left(v.bytes, now)
+		left := t.left(v.bytes, now)
+		say := func(source string) string {
+			return interview.Fill(t.words.Progress, strconv.Itoa(t.begun), strconv.Itoa(t.total), source, t.bytes(v.bytes)) + ", " + left
+		}
+		line = say(v.source)
+		if over := len([]rune(line)) - most; over > 0 { // of all that stands there the name says least
+			line = say(v.source[:max(len(v.source)-over, 0)])
+		}
 	case v.sending != "":
 		line = v.sending
 	default:
@@ -126,7 +133,7 @@ func (t *telling) progress(v *view, now time.Time) {
 		fmt.Fprintln(v.err, line)
 		return
 	}
-	runes, most := []rune(line), max(min(t.width()-1, 79), 1) // a line that is wider would begin another one each time
+	runes := []rune(line)
 	runes = runes[:min(len(runes), most)]
 	fmt.Fprintf(v.err, "\r%s%s", string(runes), strings.Repeat(" ", max(0, min(v.width, most)-len(runes))))
 	v.width = len(runes)
