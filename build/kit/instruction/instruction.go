@@ -70,11 +70,12 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 <html lang="en"><head><meta charset="utf-8"><title>spor: {{.Kit.Case}}</title>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <style>
-@page{size:A4;margin:14mm}
+@page{size:A4;margin:12mm}
 body{font:11pt/1.35 system-ui,"Segoe UI",sans-serif;max-width:190mm;margin:8mm auto;padding:0 4mm;color:#111}
 section{border-top:2px solid #111;padding:2mm 0 1mm;break-inside:avoid}
 h2{font-size:14pt;margin:0 0 1mm}ol{margin:1mm 0 1mm 5mm;padding-left:4mm}li{margin:.6mm 0}
 .keep{font-weight:700}.meta{color:#333;margin:1mm 0}.fp{font-family:monospace;font-size:9pt;overflow-wrap:anywhere}
+@media print{body{font-size:10.5pt;margin:0 auto}} /* all of it on one sheet */
 </style></head><body>
 {{range .Languages}}<section lang="{{.Lang}}"><h2>{{.Title}}</h2>
 <p class="meta">{{.Case}}: <b>{{$.Kit.Case}}</b>{{if not $.Kit.Expires.IsZero}} · {{.Expires}}: {{date $.Kit.Expires}}{{end}}</p>
