@@ -198,7 +198,9 @@ func (d *double) lost(t *testing.T) {
 	rand.Read(b)
 	for i := range 12 { // enough to be in the midst of it
 		b[0] = byte(i) // or it is the same content again
-		write(t, filepath.Join(slow, fmt.Sprintf("file%02d.log", i)), string(b), 0o600)
+		if err := os.WriteFile(filepath.Join(slow, fmt.Sprintf("file%02d.log", i)), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	x, out = d.click(t, "collecting", "SPOR_ONLY=none", `SPOR_TAKE=`+d.windows+`\slow`)
 	x.types("3", "", "555 0100", "go", "", "")
