@@ -62,10 +62,10 @@ func fits(pattern, s string) (parts []string, ok bool) {
 			part, ok := strings.CutSuffix(s, piece)
 			return append(parts, part), ok && part != ""
 		}
-		at := strings.Index(s, piece)
-		if at < 0 {
+		before, after, found := strings.Cut(s, piece)
+		if !found {
 			return nil, false
 		}
-		parts, s, rest = append(parts, s[:at]), s[at+len(piece):], left
+		parts, s, rest = append(parts, before), after, left
 	}
 }

@@ -196,7 +196,7 @@ func TestShareIndicators(t *testing.T) {
 	if err := WriteMail(&text, hosts, c, "en"); err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range strings.Split(text.String(), "\r\n") {
+	for line := range strings.SplitSeq(text.String(), "\r\n") {
 		for _, secret := range []string{"anna", "kari", "kommune", "fs01"} {
 			if strings.Contains(line, secret) {
 				t.Errorf("tells %q: %s", secret, line)

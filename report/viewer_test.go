@@ -182,7 +182,7 @@ func (v *viewer) fieldsOf(t *testing.T, number int, message string) string {
 		}
 		at += many[shape] * len(names(shape))
 	}
-	out := ""
+	var out strings.Builder
 	for i, name := range names(lines[number]) {
 		value := lines[at+i*many[lines[number]]]
 		if where, ok := strings.CutPrefix(value, "\x01"); ok {
@@ -195,9 +195,9 @@ func (v *viewer) fieldsOf(t *testing.T, number int, message string) string {
 			}
 			value = string(utf16.Decode(text[a : a+n]))
 		}
-		out += name + "=" + value + "|"
+		out.WriteString(name + "=" + value + "|")
 	}
-	return out
+	return out.String()
 }
 
 // TestDetailBounds gives more shapes, fields and text than the page takes.

@@ -174,7 +174,7 @@ func exchangedDid(f *textlog.Fields) {
 // of `action:"Accept"; src:"192.0.2.7"; …`, where RFC 5424 has its own structured data.
 func CheckPoint(f *textlog.Fields, data string) {
 	data = strings.Trim(data, "[] ")
-	for n := 0; n < maxPairs; n++ {
+	for range maxPairs {
 		key, rest, ok := strings.Cut(data, `:"`)
 		if !ok {
 			break

@@ -147,11 +147,11 @@ func third(s string) bool {
 // word cuts the first word off, and the blanks around it.
 func word(s string) (first, rest string) {
 	s = behindBlanks(s)
-	at := strings.IndexByte(s, ' ')
-	if at < 0 {
+	before, after, ok := strings.Cut(s, " ")
+	if !ok {
 		return s, ""
 	}
-	return s[:at], behindBlanks(s[at+1:])
+	return before, behindBlanks(after)
 }
 
 func behindBlanks(s string) string {
