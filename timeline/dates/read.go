@@ -161,9 +161,19 @@ func (s *Stamp) named(t string, i int) int {
 	return i + end
 }
 
-// BSD reads "Jan  2 15:04:05", with a year before or behind the clock, or a fraction, and "UTC" behind.
+// BSD reads "Jan  2 15:04:05", with a year first, or before or behind the clock, or a fraction, and "UTC" behind.
 func BSD(t string) (Stamp, int) {
-	if len(t) < 14 || t[3] != ' ' {
+	if len(t) < 14 {
+		return Stamp{}, 0
+	}
+	if t[4] == ' ' && isDigit(t[0]) && month(t, 5) != 0 { // Cisco NX-OS
+		s, n := BSD(t[5:])
+		if n == 0 || s.Year != 0 || !s.set(max(four(t, 0), 0), int(s.Month), s.Day) || s.Year < 1970 {
+			return Stamp{}, 0
+		}
+		return s, s.named(t, 5+n)
+	}
+	if t[3] != ' ' {
 		return Stamp{}, 0
 	}
 	mo, i := month(t, 0), 4

@@ -244,6 +244,9 @@ func (h *header) sender(s string) {
 		return
 	}
 	host, rest := s[:end], strings.TrimLeft(s[end:], " ")
+	if strings.HasPrefix(rest, ": %") { // Cisco ASA
+		rest = rest[2:]
+	}
 	if h.spelled(host) { // OpenWrt leaves the host out
 		if !h.tag(rest) {
 			h.body = rest

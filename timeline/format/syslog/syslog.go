@@ -33,6 +33,9 @@ func begin(line string) (dates.Stamp, int, bool) {
 		if at = n; n > 0 && strings.HasPrefix(line[n:], "1 ") {
 			return protocol23(line, n+2)
 		}
+		if n > 0 && strings.HasPrefix(line[n:], " 2") { // Cisco ASA with timestamps of RFC 5424, without its version
+			at++
+		}
 	}
 	stamp, n := stampAt(line[at:])
 	if n == 0 {
@@ -124,6 +127,9 @@ func numbered(s string) (dates.Stamp, int) {
 			return st, n
 		}
 		return dates.Stamp{}, 0
+	}
+	if st, n := dates.BSD(s); n > 0 && (named(s[n:]) || strings.HasPrefix(s[n:], ": %")) {
+		return st, n
 	}
 	if st, n := dates.Epoch(s); n > 0 && named(s[n:]) {
 		return st, n

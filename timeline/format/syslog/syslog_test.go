@@ -60,6 +60,10 @@ func TestDialects(t *testing.T) {
 		{"<190>3132517: 192.0.2.7 3132513: Jul 14 2023 08:23:43.398 UTC: %SYS-6-BAR: words", `"reporter":"%SYS-6-BAR","facility":"local7","severity":"INFO","body":"words"`},
 		{"Jul 13 08:23:43 192.0.2.2 585917: Jul 14 2023 08:23:43 UTC: %SYS-6-BAR: words", `"datetime":"2023-07-14T08:23:43.000000+00:00"`},
 		{"<190>Jul 13 08:23:43 192.0.2.2 sw01: 585917: *Jul 14 2023 08:23:43.398: %SYS-6-BAR: words", `"hostname":"192.0.2.2","reporter":"%SYS-6-BAR","facility":"local7","severity":"INFO","body":"words"`},
+		{"2024 Feb 29 08:23:43 sw01 %ETHPORT-5-IF_UP: words", `"datetime":"2024-02-29T07:23:43.000000+00:00"`},
+		{"<189>: 2024 Aug 27 08:23:43 UTC: %ETHPORT-5-IF_UP: words", `"datetime":"2024-08-27T08:23:43.000000+00:00"`},
+		{"<166> 2024-08-27T08:23:43Z fw01 : %ASA-6-302013: words", `"datetime":"2024-08-27T08:23:43.000000+00:00"`},
+		{"<166> 2024-08-27T08:23:43Z fw01 : %ASA-6-302013: words", `"hostname":"fw01","reporter":"%ASA-6-302013"`},
 		{"<190>: *Jan 16 2022 22:11:43 EDT: %SYS-6-BAR: words", `"reporter":"%SYS-6-BAR","facility":"local7","severity":"INFO","body":"words"`},
 		{
 			"Oct 19 09:16:53 relay 1 2026-03-09T09:00:00+01:00 gw PulseSecure: - - - 2026-03-09 09:00:00 - gw - [192.0.2.7] eve(R)[] - Login failed. Reason: Wrong Password",
