@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -75,7 +76,7 @@ func (d *details) add(e *event) {
 // fields are the names and values, ready to be shown.
 func (d *details) fields(e *event) (names, values []string) {
 	add := func(name, value string) {
-		names, values = append(names, tidy(name, 120, ' ')), append(values, tidy(value, detailText, lineBreak))
+		names, values = append(names, cmp.Or(tidy(name, 120, ' '), "—")), append(values, tidy(value, detailText, lineBreak))
 	}
 	if e.SHA256 != "" {
 		add("sha256", e.SHA256)

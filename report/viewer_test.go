@@ -228,6 +228,16 @@ func TestDetailBounds(t *testing.T) {
 	}
 }
 
+// TestDetailNameless has a field whose name is empty beside an event without fields: they are not of one shape.
+func TestDetailNameless(t *testing.T) {
+	d := newDetails(false)
+	d.add(&event{})
+	d.add(&event{Own: []byte(`,"":"x"`)})
+	if len(d.names) != 2 || len(d.names[0]) != 0 || !reflect.DeepEqual(d.names[1], []string{"—"}) {
+		t.Errorf("got shapes %q, want none and —", d.names)
+	}
+}
+
 func FuzzOwn(f *testing.F) {
 	f.Add([]byte(`{"message":"a","a":"b","n":[1,{"x":"]"}],"l":["a","b"],"z":null}`))
 	f.Add([]byte(`{"message":"a","datetime":"","timestamp":1,"timestamp_desc":"d","data_type":"t","parser":"p","host":"h","path":"x","offset":7,"sha256":"","x":"\"","y":{"`))
