@@ -37,6 +37,7 @@ const (
 type list struct {
 	b    []byte
 	bad  bool
+	many bool // it is bad for counting more than maxCount
 	r    io.ReaderAt
 	size int64 // of the archive
 }
@@ -79,9 +80,21 @@ func (l *list) number() uint64 {
 	return n
 }
 
+// err says why the list is bad.
+func (l *list) err() error {
+	if l.many {
+		return errMany
+	}
+	return errList
+}
+
 // count reads how many of something follow, each of which takes a byte at least.
 func (l *list) count() int {
 	n := l.number()
+	if n > maxCount {
+		l.bad, l.many, l.b = true, true, nil
+		return 0
+	}
 	if n > uint64(len(l.b))+1 {
 		l.bad, l.b = true, nil
 		return 0
@@ -125,6 +138,7 @@ func (l *list) digests(n int) []bool {
 // header reads what is in the archive.
 func (l *list) header(a *Archive) error {
 	var counts [][]int64 // sizes of the files in each block
+	listed := false
 	for !l.bad {
 		switch l.number() {
 		case idEnd:
@@ -132,7 +146,7 @@ func (l *list) header(a *Archive) error {
 				l.bad = l.bad || f.Block >= len(a.blocks) || f.Block >= 0 && f.Offset+f.Size > a.blocks[f.Block].size
 			}
 			if l.bad {
-				return errList
+				return l.err()
 			}
 			return nil
 		case idProperties:
@@ -144,12 +158,13 @@ func (l *list) header(a *Archive) error {
 		case idMainStreams:
 			a.blocks, counts = l.streams()
 		case idFiles:
+			l.bad, listed = l.bad || listed, true
 			a.Files = l.files(counts)
 		default:
 			return errList
 		}
 	}
-	return errList
+	return l.err()
 }
 
 // streams reads blocks, and the sizes of the files in each.
@@ -171,6 +186,7 @@ func (l *list) streams() (blocks []block, sizes [][]int64) {
 		case idUnpackInfo:
 			blocks = l.folders(at, packed)
 		case idSubstreams:
+			l.bad = l.bad || sizes != nil
 			sizes = l.substreams(blocks)
 		default:
 			l.bad = true
@@ -311,8 +327,8 @@ func (l *list) substreams(blocks []block) [][]int64 {
 		all := 0
 		for i := range counts {
 			counts[i] = l.count()
-			if all += counts[i]; all > len(l.b)+len(blocks)+1 {
-				l.bad = true
+			if all += counts[i]; all > maxCount || all > len(l.b)+len(blocks)+1 {
+				l.bad, l.many = true, all > maxCount
 				return nil
 			}
 		}
@@ -355,6 +371,7 @@ func (l *list) substreams(blocks []block) [][]int64 {
 func (l *list) files(sizes [][]int64) []File {
 	n := l.count()
 	files, empty, folder := make([]File, n), make([]bool, n), make([]bool, n)
+	filed := false
 	for !l.bad {
 		id := l.number()
 		if id == idEnd {
@@ -366,6 +383,7 @@ func (l *list) files(sizes [][]int64) []File {
 			empty = p.flags(n)
 			copy(folder, empty)
 		case idEmptyFile:
+			p.bad, filed = filed, true
 			p.emptyFiles(empty, folder)
 		case idNames:
 			p.names(files)
@@ -377,7 +395,9 @@ func (l *list) files(sizes [][]int64) []File {
 	if l.bad {
 		return nil
 	}
-	return placed(files, empty, folder, sizes)
+	out, ok := placed(files, empty, folder, sizes)
+	l.bad = !ok
+	return out
 }
 
 // emptyFiles reads which of the empty streams are files, not folders.
@@ -437,8 +457,8 @@ func (p *list) times(files []File) {
 	}
 }
 
-// placed gives the files without folders, each with its place.
-func placed(files []File, empty, folder []bool, sizes [][]int64) (out []File) {
+// placed gives the files without folders, each with its place; false: there are more names than files.
+func placed(files []File, empty, folder []bool, sizes [][]int64) (out []File, ok bool) {
 	block, nth, at := 0, 0, int64(0)
 	for i, f := range files {
 		f.Block = -1
@@ -447,7 +467,7 @@ func placed(files []File, empty, folder []bool, sizes [][]int64) (out []File) {
 				block, nth, at = block+1, 0, 0
 			}
 			if block == len(sizes) {
-				return out // more names than files
+				return out, false
 			}
 			f.Block, f.Offset, f.Size = block, at, sizes[block][nth]
 			at += f.Size
@@ -457,5 +477,5 @@ func placed(files []File, empty, folder []bool, sizes [][]int64) (out []File) {
 			out = append(out, f)
 		}
 	}
-	return out
+	return out, true
 }

@@ -55,6 +55,7 @@ type coder struct {
 // Bounds of what a list of files may ask for.
 const (
 	maxList       = 128 << 20 // bytes, expanded
+	maxCount      = 1 << 20   // files, blocks or packed streams
 	maxDictionary = 256 << 20
 	headSize      = 32
 )
@@ -64,6 +65,7 @@ var (
 	ErrNot    = errors.New("no 7z archive")
 	errCut    = errors.New("its list of files goes beyond its end")
 	errList   = errors.New("its list of files is damaged")
+	errMany   = fmt.Errorf("more than %d files, blocks or streams", maxCount)
 	errFilter = errors.New("packed with a filter, as executables are")
 )
 
@@ -101,6 +103,9 @@ func Open(r io.ReaderAt, size int64) (*Archive, error) {
 			return nil, errList
 		}
 		blocks, _ := l.streams()
+		if l.many {
+			return nil, errMany
+		}
 		if l.bad || len(blocks) != 1 || blocks[0].size > maxList {
 			return nil, errList
 		}

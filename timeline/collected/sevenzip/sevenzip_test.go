@@ -3,6 +3,7 @@ package sevenzip
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -122,6 +123,31 @@ func TestNotRead(t *testing.T) {
 	} {
 		if _, _, err := read(made(t, tt.args...)); err == nil || !strings.Contains(err.Error(), tt.err) {
 			t.Errorf("%v: %v, want %q", tt.args, err, tt.err)
+		}
+	}
+}
+
+// TestHostileLists gives lists that ask for far more than they hold, or leave files without a place.
+func TestHostileLists(t *testing.T) {
+	stored := "\x04\x06\x00\x01\x09\x01\x00\x07\x0b\x01\x00\x01\x01\x00\x0c\x01\x00" // one block of one byte
+	number := func(n uint32) string { return "\xf0" + string(binary.LittleEndian.AppendUint32(nil, n)) }
+	for name, tt := range map[string]struct {
+		list string
+		want error
+	}{
+		"more names than files": {"\x01" + stored + "\x00\x05\x02\x11\x09\x00a\x00\x00\x00b\x00\x00\x00\x00\x00", errList},
+		"files":                 {"\x01\x05" + number(2<<20) + strings.Repeat("\x00", 2<<20), errMany},
+		"blocks":                {"\x01\x04\x07\x0b" + number(2<<20) + strings.Repeat("\x00", 2<<20), errMany},
+		"files again":           {"\x01" + strings.Repeat("\x05\x00\x00", 2) + "\x00", errList},
+		"empty files again":     {"\x01\x05\x00" + strings.Repeat("\x0f\x00", 2) + "\x00\x00", errList},
+		"sizes again":           {"\x01" + stored + strings.Repeat("\x08\x00", 2) + "\x00\x00", errList},
+	} {
+		b := append([]byte(Magic), make([]byte, headSize-len(Magic))...)
+		binary.LittleEndian.PutUint64(b[20:], uint64(len(tt.list)))
+		b = append(b, tt.list...)
+		sum(b)
+		if _, err := Open(bytes.NewReader(b), int64(len(b))); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", name, err, tt.want)
 		}
 	}
 }
