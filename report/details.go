@@ -103,7 +103,8 @@ func (d *details) shape(names []string) int {
 	if known {
 		return id
 	}
-	if len(names) != 1 && (len(d.names) >= maxShapes || d.named+len(key) > maxNames) {
+	rest := len(names) == 1 && names[0] == "…" // where the fields of further shapes stand
+	if !rest && (len(d.names) >= maxShapes || d.named+len(key) > maxNames) {
 		return -1
 	}
 	id = len(d.names)

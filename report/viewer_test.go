@@ -221,6 +221,13 @@ func TestDetailBounds(t *testing.T) {
 	if len(d.names) != maxShapes+1 || d.names[maxShapes][0] != "…" {
 		t.Errorf("%d shapes", len(d.names))
 	}
+	d = newDetails(false)
+	for i := range maxShapes + 100 {
+		d.add(&event{Own: fmt.Appendf(nil, `,"odd%d":1`, i)})
+	}
+	if len(d.names) != maxShapes+1 {
+		t.Errorf("events of one field have %d shapes, want %d", len(d.names), maxShapes+1)
+	}
 	d = newDetails(true)
 	d.add(&event{SHA256: "s", Own: []byte(`,"strange":"1","username":"anna"`)})
 	if !reflect.DeepEqual(d.names, [][]string{{"sha256", "username"}}) {
