@@ -88,8 +88,11 @@ type Streams struct {
 // ErrInterrupted is the cause of a context that was cancelled by the operator or the system.
 var ErrInterrupted = errors.New("interrupted")
 
+const oneInterrupt = time.Second
+
 // Main runs a program with the process's own arguments and streams, and ends the process with its exit code. Ctrl-C,
-// SIGTERM and the closing of the console end the context with ErrInterrupted; a second one ends the process at once.
+// SIGTERM and the closing of the console end the context with ErrInterrupted; a second one ends the process at once. What
+// comes within oneInterrupt is the same: timeout(1) signals the process and its group, systemd may send SIGHUP with SIGTERM.
 func Main(run func(ctx context.Context, args []string, s Streams) Code) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -97,7 +100,9 @@ func Main(run func(ctx context.Context, args []string, s Streams) Code) {
 	go func() {
 		<-signals
 		cancel(ErrInterrupted)
-		<-signals
+		for first := time.Now(); time.Since(first) < oneInterrupt; {
+			<-signals
+		}
 		os.Exit(int(Interrupted))
 	}()
 	os.Exit(int(run(ctx, os.Args[1:], Streams{os.Stdin, os.Stdout, os.Stderr})))

@@ -258,6 +258,9 @@ func TestInterruptedCollectionIsAValidBundle(t *testing.T) {
 		}
 		time.Sleep(30*time.Millisecond + someTime(t, 250*time.Millisecond))
 		cmd.Process.Signal(os.Interrupt)
+		if i%2 == 1 {
+			cmd.Process.Signal(syscall.SIGTERM) // as timeout(1) and systemd send two
+		}
 		cmd.Wait()
 		code := cmd.ProcessState.ExitCode()
 		volumes := glob(t, filepath.Join(usb, "*"))
