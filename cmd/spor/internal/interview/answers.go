@@ -15,7 +15,6 @@ const Most = 16 << 10
 // understand turns what was typed into the value that the form has, and into what is shown as understood where that is not plain.
 // A value that is none stays as it was typed, for the form itself to say what is wrong; an empty one could not be read at all.
 func (w *Words) understand(q *Question, text string, now time.Time) (value, shown string) {
-	text = strings.ToValidUTF8(text[:min(len(text), Most)], "")
 	switch q.Kind {
 	case YesNo:
 		value = yesNo(text)

@@ -89,6 +89,7 @@ func (v *Interview) move(by int) {
 func (v *Interview) Answer(text string, now time.Time) (understood string, left bool, problem *incident.Problem) {
 	q := &questions[v.at]
 	text = strings.TrimSpace(text)
+	text = strings.ToValidUTF8(text[:min(len(text), Most)], "") // also where it is kept as it is
 	value, shown := v.words.understand(q, text, now)
 	before, had := v.answers[q.Key]
 	v.answers[q.Key] = answer{text, value}

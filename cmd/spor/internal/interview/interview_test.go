@@ -260,6 +260,21 @@ func TestWrap(t *testing.T) {
 	}
 }
 
+// TestMost: of whatever is pasted, to whatever question, the beginning is kept, also where it could not be understood.
+func TestMost(t *testing.T) {
+	text := strings.Repeat("2026-03-04 GET /wp-login.php ð\n", 4*Most/32)
+	for i := range questions {
+		v := New(languages["en"], incident.Incident{Contact: incident.Contact{Constituent: incident.Yes}}, "pc1")
+		v.at = i
+		if _, _, problem := v.Answer(text, atNoon); problem != nil {
+			v.Answer(text, atNoon)
+		}
+		if got := len(v.answers[questions[i].Key].said); got == 0 || got > Most {
+			t.Errorf("%s: of %d bytes %d are kept, want at most %d", questions[i].Key, len(text), got, Most)
+		}
+	}
+}
+
 // Whatever is typed, to whatever question, in the end the form is written and reads again, and nothing of it is lost.
 func FuzzAnswer(f *testing.F) {
 	for i := range questions {
