@@ -105,13 +105,12 @@ func cefPairs(f *textlog.Fields, s string) {
 			if i < 0 {
 				break
 			}
-			at += i
-			blank := strings.LastIndexByte(rest[:at], ' ')
-			if blank >= 0 && isKey(rest[blank+1:at]) {
-				end, next = blank, rest[blank+1:]
+			word := rest[at : at+i] // what stands before it has a "=": it is no key
+			if blank := strings.LastIndexByte(word, ' '); blank >= 0 && isKey(word[blank+1:]) {
+				end, next = at+blank, rest[at+blank+1:]
 				break
 			}
-			at++
+			at += i + 1
 		}
 		exchangedField(f, cefNames[strings.TrimSpace(key)], strings.TrimRight(rest[:end], " "))
 		key, rest, ok = strings.Cut(next, "=")

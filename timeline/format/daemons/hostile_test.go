@@ -104,3 +104,23 @@ func TestSlowWords(t *testing.T) {
 	}
 	t.Logf("the slowest took %v: %s", slowest, what)
 }
+
+// TestSlowExchange gives CEF and its kin the longest line that is kept, made of what ends a key and what looks like one.
+func TestSlowExchange(t *testing.T) {
+	const size, slow = 64 << 10, 250 * time.Millisecond // at 1 MB/s it would be 64 ms
+	for _, head := range []string{"CEF:0|a|b|1|2|c|3|src=", "LEEF:1.0|a|b|1|2|src=", "LEEF:2.0|a|b|1|2|^|src=", "LEEF:2.0|a|b|1|2|"} {
+		for _, part := range []string{"=", " =", "a=", "?=", " a?=", " a", "^a=", "\\", "\t="} {
+			words := head + strings.Repeat(part, size/len(part))
+			took := time.Hour
+			for again := 0; took > slow && again < 4; again++ { // the machine may have had other work
+				var f textlog.Fields
+				start := time.Now()
+				Exchanged(&f, words)
+				took = min(took, time.Since(start))
+			}
+			if took > slow {
+				t.Errorf("%v for %s(%s)*", took, head, part)
+			}
+		}
+	}
+}
