@@ -194,8 +194,11 @@ func seconds(s string) string {
 		return strings.TrimSuffix(s, "s")
 	}
 	n, ok := textlog.Atoi(exponent)
-	if !ok || n > 9 {
+	switch {
+	case !ok || n < 0 || n > 9:
 		return "0"
+	case n == 0:
+		return mantissa
 	}
 	return "0." + strings.Repeat("0", int(n)-1) + strings.Replace(mantissa, ".", "", 1)
 }

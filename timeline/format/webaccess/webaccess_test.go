@@ -147,6 +147,17 @@ func TestLongURL(t *testing.T) {
 	}
 }
 
+// TestSeconds reads durations as JSON spells them, and exponents that no server writes.
+func TestSeconds(t *testing.T) {
+	for _, tt := range []struct{ text, want string }{
+		{"0.25", "0.25"}, {"1.5s", "1.5"}, {"1.5e-05", "0.000015"}, {"2e-1", "0.2"}, {"1.5e-0", "1.5"}, {"1e-00", "1"}, {"1e--5", "0"}, {"1e-10", "0"}, {"1e-", "0"}, {"e-x", "0"}, {"", ""},
+	} {
+		if got := seconds(tt.text); got != tt.want {
+			t.Errorf("%q: got %q, want %q", tt.text, got, tt.want)
+		}
+	}
+}
+
 // TestNothingInvented asks that lines of prose, and of other logs, are not taken for requests.
 func TestNothingInvented(t *testing.T) {
 	for _, text := range []string{
