@@ -44,7 +44,7 @@ type archive struct {
 	entries []entry
 	from    io.ReaderAt // what the files lie in, expanded; of a zip nil
 	size    int64       // of that
-	budget  *budget     // of a zip
+	budget  *budget     // of a zip, and of the sparse files of a tar
 	scout   *scout
 	inner   map[int]*archive // by the number of the entry
 	err     error            // what is wrong with it, if anything
@@ -171,7 +171,11 @@ func (a *archive) file(i int) *timeline.File {
 func (a *archive) open(e *entry) (io.ReadCloser, error) {
 	switch {
 	case e.sparse:
-		return nth(io.NewSectionReader(a.from, 0, a.size), e.at)
+		r, err := nth(io.NewSectionReader(a.from, 0, a.size), e.at)
+		if err != nil {
+			return nil, fmt.Errorf("%s/%s: %w", a.label, e.rel, err)
+		}
+		return &limited{name: a.label + "/" + e.rel, r: r, budget: a.budget}, nil
 	case e.zipped == nil:
 		return section{io.NewSectionReader(a.from, e.at, e.size)}, nil
 	}
@@ -317,7 +321,7 @@ func (a *archive) tar(in *Inputs, at io.ReaderAt, size int64) (links map[string]
 	r := io.NewSectionReader(at, 0, size)
 	t := tar.NewReader(r)
 	links = map[string]string{}
-	a.from, a.size = at, size
+	a.from, a.size, a.budget = at, size, &budget{left: freeRatio + passes*maxRatio*size}
 	for n := int64(0); ; n++ {
 		h, err := t.Next()
 		if errors.Is(err, io.EOF) {
@@ -375,14 +379,14 @@ func sparse(h *tar.Header) bool {
 }
 
 // nth reads the n-th entry of a tar.
-func nth(r io.Reader, n int64) (io.ReadCloser, error) {
+func nth(r io.Reader, n int64) (io.Reader, error) {
 	t := tar.NewReader(r)
 	for range n + 1 {
 		if _, err := t.Next(); err != nil {
 			return nil, err
 		}
 	}
-	return io.NopCloser(t), nil
+	return t, nil
 }
 
 // zip lists the files of a zip.

@@ -396,6 +396,22 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
+// hole is a tar with a file of 8 GiB, all of it but a byte a hole (GNU tar, sparse headers).
+func hole(t testing.TB) []byte {
+	b := tarOf(t, piece{"a.log", "x"})
+	copy(b[257:], "ustar  \x00")
+	b[156] = 'S'
+	copy(b[386:], "00000000000\x0000000000001\x00")
+	copy(b[483:], "77777777777\x00")
+	copy(b[148:156], "        ")
+	sum := 0
+	for _, c := range b[:512] {
+		sum += int(c)
+	}
+	copy(b[148:], fmt.Sprintf("%06o\x00 ", sum))
+	return b
+}
+
 // TestBombs asks that no archive makes more of itself than its bounds.
 func TestBombs(t *testing.T) {
 	zeros := strings.Repeat("\x00", 4<<20)
@@ -423,6 +439,7 @@ func TestBombs(t *testing.T) {
 		{"many.tar", tarOf(t, piece{"a", ""}, piece{"b", ""}, piece{"c", ""}), Options{MaxFiles: 2}, "more than 2 files"},
 		{"nested.zip", nested, Options{}, "no deeper than 3"},
 		{"overlap.zip", overlap, Options{}, "expands more than a thousandfold"},
+		{"hole.tar", hole(t), Options{}, "hole.tar/a.log: it expands more than a thousandfold"},
 	} {
 		dir := put(t, piece{tt.name, string(tt.b)})
 		start := time.Now()
